@@ -1,0 +1,29 @@
+import type { AssessmentUpdate } from './updates.ts';
+
+/** How the bus is doing: `up`, or why not. */
+export type BusStatus = { up: true } | { up: false; reason: string };
+
+/** What a bus tells its hub. */
+export interface BusListener {
+  /** Updates from another process. */
+  onUpdates: (updates: readonly AssessmentUpdate[]) => void;
+  /** Updates may have been lost: the connection was, or a subscription was confirmed late. */
+  onGap: () => void;
+}
+
+/** Carries updates between the hubs of several processes. It is a hint: it may lose updates, and must never block or fail a command. */
+export interface Bus {
+  start(listener: BusListener): void;
+  stop(): Promise<void>;
+  /** Sends updates to the other processes, after the COMMIT that made them. Never throws and never waits. */
+  publish(updates: readonly AssessmentUpdate[]): void;
+  /**
+   * Begins to receive the updates of a key's shard. Resolves when the subscription is confirmed, or when that takes too long or
+   * cannot be had now: then `onGap` follows as soon as it is.
+   */
+  attach(key: string): Promise<void>;
+  /** Takes one `attach` back. */
+  detach(key: string): void;
+  /** Asks the bus for a sign of life; latency in milliseconds. Never throws. */
+  check(): Promise<BusStatus>;
+}

@@ -1,0 +1,65 @@
+import type { Assessment, AssessmentKey } from './assessment.ts';
+import { assessmentColumns } from './columns.ts';
+import type { Database } from './database.ts';
+
+/** One assessment to create. */
+export interface NewAssessment extends AssessmentKey {
+  /** UUIDv7. */
+  id: string;
+  type: Assessment['type'];
+  source: Assessment['source'];
+  serverName: string | null;
+  priority: number;
+  timeoutMs: number | null;
+  maxRetries: number;
+  /** The request as JSON text. */
+  request: string;
+  requestHash: string;
+  changedBy: string;
+}
+
+/** `created`: it is new. Else the assessment that holds the key, and the hash of the request that it was created with. */
+export type CreateOutcome = { created: true; assessment: Assessment } | { created: false; assessment: Assessment; requestHash: string };
+
+/**
+ * Creates all in one statement, in the order of their keys (two such statements cannot deadlock), then reads those whose key was
+ * taken. No two items may have the same key.
+ */
+export async function createAssessments(db: Database, items: readonly NewAssessment[]): Promise<CreateOutcome[]> {
+  const created = await insertAssessments(db, items);
+  const byId = new Map(created.map((row) => [row.id, row]));
+  const taken = items.filter((item) => !byId.has(item.id));
+  const holders = taken.length > 0 ? await readHolders(db, taken) : [];
+  return items.map((item) => {
+    const row = byId.get(item.id);
+    if (row !== undefined) return { created: true, assessment: row };
+    const holder = holders.find((candidate) => candidate.tenantId === item.tenantId && candidate.assessmentId === item.assessmentId);
+    if (holder === undefined) throw new Error(`assessment "${item.assessmentId}" was there and is gone: it was deleted this moment`);
+    const { requestHash, ...assessment } = holder;
+    return { created: false, assessment, requestHash };
+  });
+}
+
+const insertAssessments = (db: Database, items: readonly NewAssessment[]): Promise<Assessment[]> =>
+  db.$queryRaw`/* createAssessments */
+    insert into assessment_states as i (id, tenant_id, assessment_id, type, source, server_name, priority, timeout_ms, max_retries,
+      request_data, request_hash, changed_by)
+    select id, tenant_id, assessment_id, lower(type)::assessment_type, lower(source)::assessment_source, server_name, priority, timeout_ms,
+      max_retries, request::jsonb, request_hash, changed_by
+    from unnest(
+      ${items.map((item) => item.id)}::uuid[], ${items.map((item) => item.tenantId)}::text[], ${items.map((item) => item.assessmentId)}::text[],
+      ${items.map((item) => item.type)}::text[], ${items.map((item) => item.source)}::text[], ${items.map((item) => item.serverName)}::text[],
+      ${items.map((item) => item.priority)}::int[], ${items.map((item) => item.timeoutMs)}::int[], ${items.map((item) => item.maxRetries)}::int[],
+      ${items.map((item) => item.request)}::text[], ${items.map((item) => item.requestHash)}::text[], ${items.map((item) => item.changedBy)}::text[]
+    ) as input (id, tenant_id, assessment_id, type, source, server_name, priority, timeout_ms, max_retries, request, request_hash, changed_by)
+    order by tenant_id, assessment_id
+    on conflict (tenant_id, assessment_id) do nothing
+    returning ${assessmentColumns.i}`;
+
+// A statement of its own: the holder may have been committed after the snapshot of the insert was taken.
+const readHolders = (db: Database, keys: readonly AssessmentKey[]): Promise<(Assessment & { requestHash: string })[]> =>
+  db.$queryRaw`/* readHolders */
+    select ${assessmentColumns.s}, s.request_hash as "requestHash"
+    from assessment_states s
+    join unnest(${keys.map((key) => key.tenantId)}::text[], ${keys.map((key) => key.assessmentId)}::text[]) as input (tenant_id, assessment_id)
+      using (tenant_id, assessment_id)`;

@@ -1,0 +1,58 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
+
+/** The way to the database: raw SQL by tagged templates, and Prisma's own queries. */
+export type Database = PrismaClient;
+
+export interface DatabaseOptions {
+  /** postgresql://user:password@host:port/database */
+  url: string;
+  /** Most connections at a time. Default 10. */
+  poolSize?: number;
+  /** Longest time that one statement may take, in milliseconds. Default 15,000. */
+  statementTimeoutMs?: number;
+  /** Told of every statement sent, with its text. */
+  onStatement?: (sql: string) => void;
+}
+
+/** Opens a pool of connections; the first connects when it is first needed. Close with `$disconnect()`. */
+export function openDatabase({ url, poolSize = 10, statementTimeoutMs = 15_000, onStatement }: DatabaseOptions): Database {
+  const adapter = new PrismaPg({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    application_name: 'assessment-store',
+    options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC`,
+  });
+  const prisma = new PrismaClient({ adapter, errorFormat: 'minimal', ...(onStatement && { log: [{ emit: 'event', level: 'query' }] }) });
+  if (onStatement) prisma.$on('query' as never, (event: Prisma.QueryEvent) => onStatement(event.query));
+  return prisma as Database;
+}
+
+/** The SQLSTATE that PostgreSQL refused a statement with, or undefined when the error is not PostgreSQL's answer. */
+export function sqlStateOf(error: unknown): string | undefined {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return undefined;
+  const cause = causeOf(error);
+  return typeof cause['originalCode'] === 'string' ? cause['originalCode'] : undefined;
+}
+
+/** PostgreSQL's own message for an error, without Prisma's wrapping. */
+export function databaseMessageOf(error: unknown): string {
+  const message = error instanceof Prisma.PrismaClientKnownRequestError ? causeOf(error)['originalMessage'] : undefined;
+  return typeof message === 'string' ? message : error instanceof Error ? error.message : String(error);
+}
+
+function causeOf(error: Prisma.PrismaClientKnownRequestError): Record<string, unknown> {
+  const adapterError: unknown = error.meta?.['driverAdapterError'];
+  return Object(Object(adapterError).cause);
+}
+
+/**
+ * Whether the database refused what a statement holds, so that leaving out the culprit would let it pass: data exceptions (22),
+ * integrity violations (23), limits of the program (54), and the guards of our own triggers (AS).
+ */
+export const isRefusedValue = (error: unknown): boolean => /^(22|23|54|AS)/.test(sqlStateOf(error) ?? '');
+
+/** Whether the same statement may well pass when it is sent again: it lost a deadlock or a serialization conflict, and did nothing. */
+export const isWorthRepeating = (error: unknown): boolean => ['40001', '40P01'].includes(sqlStateOf(error) ?? '');

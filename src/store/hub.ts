@@ -1,0 +1,130 @@
+import type { AssessmentKey } from './assessment.ts';
+import { keyString } from './assessment.ts';
+import type { Bus } from './bus.ts';
+import type { KnownVersion } from './changes-since.ts';
+import { UnavailableError } from './errors.ts';
+import type { Logger } from './logger.ts';
+import type { AssessmentUpdate } from './updates.ts';
+import { Watch } from './watch.ts';
+
+export interface HubOptions {
+  /** What is newer in the database than is known here: see `changesSince`. */
+  changesSince: (known: readonly KnownVersion[]) => Promise<AssessmentUpdate[]>;
+  /** Carries updates to and from other processes; without it the hub serves this process alone. */
+  bus?: Bus | undefined;
+  /** How often to compare with the database what is watched, in milliseconds. Default 5,000. */
+  reconcileMs?: number;
+  log: Logger;
+}
+
+/**
+ * Brings every change to those who watch the assessment. The database is the truth and every message a hint: on each tick, after a
+ * gap on the bus, and where an update suggests that one was missed, the hub reads what is newer than its watches know, in one
+ * statement for all of them. Without watches it reads nothing.
+ */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #watches = new Map<string, Set<Watch>>();
+  #timer: NodeJS.Timeout | undefined;
+  #reconciling: Promise<number> | undefined;
+  #again = false;
+  #stopped = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#options.bus?.start({ onUpdates: (updates) => this.#deliver(updates), onGap: () => this.#reconcileSoon() });
+    this.#timer = setInterval(() => this.#reconcileSoon(), this.#options.reconcileMs ?? 5_000).unref();
+  }
+
+  /** Ends every watch with an UnavailableError, then the bus. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    const stopping = new UnavailableError('OVERLOADED', 'The service is stopping; ask again, another instance will answer.', 1_000);
+    for (const watches of [...this.#watches.values()]) for (const watch of [...watches]) watch.fail(stopping);
+    await this.#reconciling;
+    await this.#options.bus?.stop();
+  }
+
+  /** How many watches there are. */
+  get size(): number {
+    let size = 0;
+    for (const watches of this.#watches.values()) size += watches.size;
+    return size;
+  }
+
+  /**
+   * A new watch on an assessment, attached: whatever commits from now on reaches it. Read the assessment after this, then
+   * `begin()` the watch with what was read; so nothing falls between the two. Always `return()` it in the end.
+   */
+  async attach(key: AssessmentKey): Promise<Watch> {
+    if (this.#stopped) throw new UnavailableError('OVERLOADED', 'The service is stopping; ask again, another instance will answer.', 1_000);
+    const name = keyString(key);
+    const watch = new Watch(key, (ended) => this.#remove(name, ended));
+    const watches = this.#watches.get(name);
+    if (watches === undefined) this.#watches.set(name, new Set([watch]));
+    else watches.add(watch);
+    await this.#options.bus?.attach(name);
+    return watch;
+  }
+
+  /** Delivers updates here and sends them to the other processes. Call it after the COMMIT. */
+  publish(updates: readonly AssessmentUpdate[]): void {
+    if (updates.length === 0) return;
+    this.#deliver(updates);
+    this.#options.bus?.publish(updates);
+  }
+
+  /** Compares all that is watched with the database; gives the number of updates found. */
+  async runOnce(): Promise<number> {
+    const known = [...this.#watches.values()].flatMap(knownVersions);
+    if (known.length === 0) return 0;
+    const updates = await this.#options.changesSince(known);
+    for (const update of updates) this.#offer(update);
+    return updates.length;
+  }
+
+  #deliver(updates: readonly AssessmentUpdate[]): void {
+    for (const update of updates) {
+      const watches = this.#watches.get(keyString(update.assessment));
+      if (watches === undefined) continue;
+      if ([...watches].some((watch) => watch.mayHaveMissedAnEnd(update))) this.#reconcileSoon();
+      else this.#offer(update);
+    }
+  }
+
+  #offer(update: AssessmentUpdate): void {
+    for (const watch of [...(this.#watches.get(keyString(update.assessment)) ?? [])]) watch.offer(update);
+  }
+
+  #reconcileSoon(): void {
+    this.#again = this.#reconciling !== undefined;
+    if (this.#again || this.#stopped) return;
+    this.#reconciling = this.runOnce()
+      .catch((error: unknown) => {
+        this.#options.log.warn({ err: error }, 'watched assessments could not be compared with the database; the next tick tries again');
+        return 0;
+      })
+      .finally(() => {
+        this.#reconciling = undefined;
+        if (this.#again) this.#reconcileSoon();
+      });
+  }
+
+  #remove(name: string, watch: Watch): void {
+    const watches = this.#watches.get(name);
+    if (watches?.delete(watch) !== true) return;
+    if (watches.size === 0) this.#watches.delete(name);
+    this.#options.bus?.detach(name);
+  }
+}
+
+/** What the watches of one assessment know, each version once. Those that have not begun will read for themselves. */
+function knownVersions(watches: ReadonlySet<Watch>): KnownVersion[] {
+  const known = new Map<number, KnownVersion>();
+  for (const { version, key } of watches) if (version !== undefined) known.set(version, { ...key, version });
+  return [...known.values()];
+}

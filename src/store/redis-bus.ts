@@ -1,0 +1,194 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { keyString } from './assessment.ts';
+import type { Bus, BusListener, BusStatus } from './bus.ts';
+import type { Logger } from './logger.ts';
+import { type AssessmentUpdate, decodeUpdates, encodeUpdates } from './updates.ts';
+
+export interface RedisBusOptions {
+  /** redis://host:port or rediss://… */
+  url: string;
+  /** Into how many channels the assessments are spread; the same in every process. Default 64. */
+  shards?: number;
+  /** Begins the name of every channel; the same in every process. */
+  prefix?: string;
+  /** How long `attach` waits for a subscription to be confirmed, in milliseconds. Default 500. */
+  confirmMs?: number;
+  log: Logger;
+}
+
+interface Shard {
+  attached: number;
+  confirmed: Promise<void>;
+}
+
+/** Most batches handed to Redis and not yet acknowledged; past it updates are left to the reconcile tick of the others. */
+const maxUnacknowledged = 256;
+const commandTimeoutMs = 2_000;
+
+/**
+ * A bus over Redis pub/sub. Assessments are spread over a fixed number of channels; a process subscribes to those of the assessments
+ * that it watches. Redis away, slow or restarted loses updates, which is why a reconnect tells every hub to compare with the database:
+ * this one by itself, the others by a message on the channel of gaps.
+ */
+export class RedisBus implements Bus {
+  readonly #options: Required<RedisBusOptions>;
+  readonly #self = randomUUID();
+  readonly #publisher: Redis;
+  readonly #subscriber: Redis;
+  readonly #shards = new Map<string, Shard>();
+  #listener: BusListener | undefined;
+  #unacknowledged = 0;
+  #lostSome = false;
+  #failure = 'not connected yet';
+
+  constructor(options: RedisBusOptions) {
+    this.#options = { shards: 64, prefix: 'assessment-store', confirmMs: 500, ...options };
+    const common = { lazyConnect: true, connectTimeout: 5_000, retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 6), 1_000) };
+    this.#publisher = new Redis(options.url, { ...common, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: commandTimeoutMs });
+    this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: true, maxRetriesPerRequest: null, autoResubscribe: true });
+  }
+
+  start(listener: BusListener): void {
+    this.#listener = listener;
+    for (const connection of [this.#publisher, this.#subscriber]) {
+      connection.on('error', (error: Error) => this.#noteFailure(error));
+      connection.on('close', () => this.#noteFailure(new Error('the connection was closed')));
+      connection.connect().catch(() => {}); // reported by 'error'; the retry strategy goes on
+    }
+    this.#subscriber.on('message', (channel: string, message: string) => this.#receive(channel, message));
+    this.#subscriber.on('ready', () => this.#afterResubscribing());
+    this.#publisher.on('ready', () => this.#tellOfGap());
+    void this.#subscriber.subscribe(this.#gapChannel).catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    this.#listener = undefined;
+    this.#publisher.disconnect();
+    this.#subscriber.disconnect();
+  }
+
+  publish(updates: readonly AssessmentUpdate[]): void {
+    if (this.#publisher.status !== 'ready' || this.#unacknowledged >= maxUnacknowledged) {
+      this.#lostSome = true;
+      return;
+    }
+    const pipeline = this.#publisher.pipeline();
+    for (const [channel, group] of this.#byChannel(updates)) pipeline.publish(channel, encodeUpdates(this.#self, group));
+    this.#unacknowledged++;
+    pipeline
+      .exec()
+      .then(
+        (replies) => replies?.find(([error]) => error)?.[0] ?? undefined,
+        (error: unknown) => error,
+      )
+      .then((error) => {
+        this.#unacknowledged--;
+        if (error === undefined || error === null) {
+          if (this.#lostSome && this.#unacknowledged === 0) this.#tellOfGap();
+        } else {
+          this.#lostSome = true;
+          this.#noteFailure(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+  }
+
+  async attach(key: string): Promise<void> {
+    const channel = this.#channelOf(key);
+    let shard = this.#shards.get(channel);
+    if (shard === undefined) {
+      shard = { attached: 0, confirmed: this.#subscribe(channel) };
+      this.#shards.set(channel, shard);
+    }
+    shard.attached++;
+    await shard.confirmed;
+  }
+
+  detach(key: string): void {
+    const channel = this.#channelOf(key);
+    const shard = this.#shards.get(channel);
+    if (shard === undefined || --shard.attached > 0) return;
+    this.#shards.delete(channel);
+    this.#subscriber.unsubscribe(channel).catch(() => {});
+  }
+
+  async check(): Promise<BusStatus> {
+    try {
+      await this.#publisher.ping();
+      return this.#subscriber.status === 'ready' ? { up: true } : { up: false, reason: `Redis subscriptions: ${this.#failure}` };
+    } catch (error) {
+      return { up: false, reason: `Redis: ${this.#publisher.status === 'ready' && error instanceof Error ? error.message : this.#failure}` };
+    }
+  }
+
+  get #gapChannel(): string {
+    return `${this.#options.prefix}:gaps`;
+  }
+
+  #channelOf(key: string): string {
+    return `${this.#options.prefix}:updates:${createHash('sha1').update(key).digest().readUInt32BE() % this.#options.shards}`;
+  }
+
+  #byChannel(updates: readonly AssessmentUpdate[]): Map<string, AssessmentUpdate[]> {
+    const groups = new Map<string, AssessmentUpdate[]>();
+    for (const update of updates) {
+      const channel = this.#channelOf(keyString(update.assessment));
+      const group = groups.get(channel);
+      if (group === undefined) groups.set(channel, [update]);
+      else group.push(update);
+    }
+    return groups;
+  }
+
+  /** Resolves when Redis has confirmed the subscription, at once while it is away, and at the latest after `confirmMs`. */
+  #subscribe(channel: string): Promise<void> {
+    const away = this.#subscriber.status !== 'ready';
+    let late = away;
+    const confirmed = this.#subscriber.subscribe(channel).then(
+      () => {
+        if (late) this.#listener?.onGap();
+      },
+      () => {}, // the connection was lost: it subscribes again by itself when it is back, and then tells of the gap
+    );
+    if (away) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        late = true;
+        resolve();
+      }, this.#options.confirmMs);
+      void confirmed.then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #receive(channel: string, message: string): void {
+    if (channel === this.#gapChannel) {
+      if (message !== this.#self) this.#listener?.onGap();
+      return;
+    }
+    const updates = decodeUpdates(message, this.#self);
+    if (updates !== undefined) this.#listener?.onUpdates(updates);
+  }
+
+  // Commands on one connection are answered in order: when this subscription is confirmed, those made again before it are too.
+  #afterResubscribing(): void {
+    this.#subscriber.subscribe(this.#gapChannel, ...this.#shards.keys()).then(
+      () => this.#listener?.onGap(),
+      () => {},
+    );
+  }
+
+  #tellOfGap(): void {
+    this.#lostSome = false;
+    this.#publisher.publish(this.#gapChannel, this.#self).catch(() => {
+      this.#lostSome = true;
+    });
+  }
+
+  #noteFailure(error: Error): void {
+    if (this.#failure !== error.message) this.#options.log.warn({ err: error }, 'Redis is away or slow; commands go on, updates are reconciled from the database');
+    this.#failure = error.message;
+  }
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { JsonObject } from './assessment.ts';
+import type { CreateAssessment } from './inputs.ts';
+
+/** How an assessment is to be done, every option with a value; `timeout` null means that none was asked for. */
+export interface AssessmentOptions {
+  includeDetails: boolean;
+  generateReport: boolean;
+  saveResults: boolean;
+  checkServerStatus: boolean;
+  validateConfig: boolean;
+  checkCompliance: boolean;
+  serverFilter: string[];
+  deepScan: boolean;
+  timeout: number | null;
+}
+
+const defaultOptions: AssessmentOptions = {
+  includeDetails: true,
+  generateReport: false,
+  saveResults: true,
+  checkServerStatus: true,
+  validateConfig: false,
+  checkCompliance: true,
+  serverFilter: [],
+  deepScan: false,
+  timeout: null,
+};
+
+const given = (fields: object): JsonObject => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
+
+/** The options of a request, completed with the defaults. */
+export const optionsOf = (requestData: JsonObject): AssessmentOptions => ({ ...defaultOptions, ...given(Object(requestData['options'])) });
+
+/** The request as it is kept: what was submitted, without what was left out. */
+export function requestDataOf(input: CreateAssessment): JsonObject {
+  const { options, timestamp, ...rest } = input;
+  return given({ ...rest, options: options ? given(options) : undefined, timestamp: timestamp?.toISOString() });
+}
+
+/**
+ * What makes two requests for the same key the same request: SHA-256 over the canonical JSON (RFC 8785) of the request with its
+ * defaults filled in, so that the order of keys, and naming a default or leaving it out, make no difference.
+ */
+export function requestHashOf({ assessmentId: _, ...requestData }: JsonObject): string {
+  const complete = { source: 'API', priority: 5, maxRetries: 0, ...requestData, options: optionsOf(requestData) };
+  return createHash('sha256').update(canonicalize(complete) ?? '').digest('hex');
+}

@@ -1,0 +1,55 @@
+import type { Assessment } from './assessment.ts';
+import { type AssessmentState, kindOfChange, type UpdateKind } from './lifecycle.ts';
+
+/** One change of one assessment, with the assessment as it was after it. */
+export interface AssessmentUpdate {
+  kind: UpdateKind;
+  /** Null for the creation and for a SNAPSHOT. */
+  previousState: AssessmentState | null;
+  assessment: Assessment;
+}
+
+/** The update for a change that led from `previousState` (null: the creation) to the assessment as it is. */
+export const updateOf = (assessment: Assessment, previousState: AssessmentState | null): AssessmentUpdate => ({
+  kind: kindOfChange(previousState, assessment.state, assessment.nextRetryAt),
+  previousState,
+  assessment,
+});
+
+/** What a subscription begins with: the state that the assessment has now. */
+export const snapshotOf = (assessment: Assessment): AssessmentUpdate => ({ kind: 'SNAPSHOT', previousState: null, assessment });
+
+const dateFields = ['nextRetryAt', 'claimedAt', 'claimExpiresAt', 'createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const;
+
+/** Updates as a message for the other processes. */
+export const encodeUpdates = (origin: string, updates: readonly AssessmentUpdate[]): string => JSON.stringify({ origin, updates });
+
+/** The updates of a message, or undefined when it is none of ours, or comes from `self`. */
+export function decodeUpdates(message: string, self: string): AssessmentUpdate[] | undefined {
+  const decoded: unknown = parse(message);
+  const { origin, updates } = Object(decoded) as { origin?: unknown; updates?: unknown };
+  if (typeof origin !== 'string' || origin === self || !Array.isArray(updates)) return undefined;
+  return updates.filter(isUpdate).map(reviveDates);
+}
+
+function parse(message: string): unknown {
+  try {
+    return JSON.parse(message);
+  } catch {
+    return undefined;
+  }
+}
+
+function isUpdate(update: unknown): update is AssessmentUpdate {
+  const assessment = Object(Object(update).assessment);
+  return typeof assessment.tenantId === 'string' && typeof assessment.assessmentId === 'string' && Number.isInteger(assessment.version);
+}
+
+function reviveDates(update: AssessmentUpdate): AssessmentUpdate {
+  const assessment: Record<string, unknown> = { ...update.assessment };
+  for (const field of dateFields) {
+    const value = assessment[field];
+    if (typeof value === 'string') assessment[field] = new Date(value);
+  }
+  return { ...update, assessment: assessment as unknown as Assessment };
+}

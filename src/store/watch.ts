@@ -1,0 +1,133 @@
+import type { Assessment, AssessmentKey } from './assessment.ts';
+import { isTerminal } from './lifecycle.ts';
+import { type AssessmentUpdate, snapshotOf } from './updates.ts';
+
+type Result = IteratorResult<AssessmentUpdate, undefined>;
+
+/**
+ * One reader of one assessment's updates. It keeps at most the state it begins with and the newest update after that, so a slow
+ * reader costs two places, however much happens; what it reads is in order of versions, and the first terminal update is its last.
+ *
+ * Read by hand with `next()` or with `for await`; `return()` takes effect at once, also while a `next()` is waiting.
+ */
+export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined> {
+  readonly key: AssessmentKey;
+  #version = 0;
+  #retryCount = 0;
+  #begun = false;
+  #snapshot: AssessmentUpdate | undefined;
+  #pending: AssessmentUpdate | undefined;
+  #waiting: { resolve: (result: Result) => void; reject: (error: unknown) => void } | undefined;
+  #ended = false;
+  #error: Error | undefined;
+  readonly #detach: (watch: Watch) => void;
+
+  constructor(key: AssessmentKey, detach: (watch: Watch) => void) {
+    this.key = key;
+    this.#detach = detach;
+  }
+
+  /** The newest version that was taken for reading, or the one that it began with; undefined before the beginning. */
+  get version(): number | undefined {
+    return this.#begun ? this.#version : undefined;
+  }
+
+  /** Whether an end (FAILED, then retried) may lie between what was taken and this update, so that offering it would hide the end. */
+  mayHaveMissedAnEnd({ assessment }: AssessmentUpdate): boolean {
+    return this.#begun && assessment.version > this.#version + 1 && assessment.retryCount > this.#retryCount;
+  }
+
+  /**
+   * Begins with the assessment as it was read after the watch was attached. Without `afterVersion`, or when that is older, the
+   * first update is a SNAPSHOT; what the hub offered before and is not newer is dropped.
+   */
+  begin(assessment: Assessment, afterVersion?: number): void {
+    const offered = this.#pending;
+    this.#pending = undefined;
+    this.#begun = true;
+    this.#version = assessment.version;
+    this.#retryCount = assessment.retryCount;
+    if (afterVersion === undefined || afterVersion < assessment.version) this.#snapshot = snapshotOf(assessment);
+    if (isTerminal(assessment.state)) this.#end();
+    else if (offered !== undefined) this.offer(offered);
+    this.#wake();
+  }
+
+  /** Takes an update, unless it is not newer than what was taken before. */
+  offer(update: AssessmentUpdate): void {
+    const { version, state } = update.assessment;
+    if (this.#ended || version <= this.#version) return;
+    // Before the beginning a terminal update stays: a retry after it must not hide it. Whether it counts, begin() decides.
+    if (!this.#begun && this.#pending !== undefined && isTerminal(this.#pending.assessment.state)) return;
+    this.#pending = update;
+    if (!this.#begun) return;
+    this.#version = version;
+    this.#retryCount = update.assessment.retryCount;
+    if (isTerminal(state)) this.#end();
+    this.#wake();
+  }
+
+  /** Ends the watch with an error, after what is pending has been read. */
+  fail(error: Error): void {
+    if (this.#ended) return;
+    this.#error = error;
+    this.#end();
+    this.#wake();
+  }
+
+  next(): Promise<Result> {
+    const ready = this.#take();
+    if (ready !== undefined) return ready;
+    if (this.#waiting !== undefined) return Promise.reject(new Error('a watch has one reader: next() is waiting already'));
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  return(): Promise<Result> {
+    this.#snapshot = undefined;
+    this.#pending = undefined;
+    this.#error = undefined;
+    this.#end();
+    this.#waiting?.resolve({ done: true, value: undefined });
+    this.#waiting = undefined;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  throw(error: unknown): Promise<Result> {
+    void this.return();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#detach(this);
+  }
+
+  #take(): Promise<Result> | undefined {
+    const value = this.#snapshot ?? this.#pending;
+    if (value !== undefined) {
+      if (this.#snapshot !== undefined) this.#snapshot = undefined;
+      else this.#pending = undefined;
+      return Promise.resolve({ done: false, value });
+    }
+    if (!this.#ended) return undefined;
+    const error = this.#error;
+    this.#error = undefined;
+    return error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const ready = this.#take();
+    if (ready === undefined) return;
+    this.#waiting = undefined;
+    ready.then(waiting.resolve, waiting.reject);
+  }
+}
