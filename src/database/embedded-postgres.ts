@@ -35,10 +35,7 @@ export async function startEmbeddedPostgres({ dataDir, log }: EmbeddedPostgresOp
     const place = await settleDataPlace(dataDir, log);
     const lock = await acquireDataFolderLock(place.folder);
     try {
-      const server = await startOn(place, log);
-      const password = await readPassword(place.folder);
-      log.info({ dataFolder: place.folder, port: server.port, pid: server.pid }, 'embedded PostgreSQL is ready');
-      return describe(server, place, password, lock.release);
+      return describe(await startOn(place, log), place, lock.release);
     } catch (error) {
       await lock.release();
       throw error;
@@ -48,15 +45,28 @@ export async function startEmbeddedPostgres({ dataDir, log }: EmbeddedPostgresOp
   }
 }
 
-async function startOn(place: DataPlace, log: DatabaseLog): Promise<PostgresProcess> {
+interface Running {
+  readonly server: PostgresProcess;
+  readonly password: string;
+}
+
+async function startOn(place: DataPlace, log: DatabaseLog): Promise<Running> {
   const cluster = clusterFolder(place.folder);
   await stopOrphanedPostgres(cluster, log);
   const binaries = await preparePostgresBinaries(place, log);
   await ensureCluster(place, binaries, log);
   await requireSameMajor(place, binaries);
+  const password = await readPassword(place.folder);
+  const server = await launchPersistently(binaries.postgres, place, log);
+  log.info({ dataFolder: place.folder, port: server.port, pid: server.pid }, 'embedded PostgreSQL is ready');
+  return { server, password };
+}
+
+async function launchPersistently(postgres: string, place: DataPlace, log: DatabaseLog): Promise<PostgresProcess> {
+  const cluster = clusterFolder(place.folder);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await launchPostgres({ postgres: binaries.postgres, cluster, account: place.account, log });
+      return await launchPostgres({ postgres, cluster, account: place.account, log });
     } catch (error) {
       if (attempt === launchAttempts || !(error instanceof LaunchError && passing.test(error.output))) throw error;
       await stopOrphanedPostgres(cluster, log);
@@ -69,7 +79,7 @@ const launchAttempts = 5;
 /** The port was taken between finding and using it, or an orphan that had only just begun has written its postmaster.pid by now. */
 const passing = /could not bind|Address already in use|postmaster\.pid|shared memory block/;
 
-function describe(server: PostgresProcess, place: DataPlace, password: string, release: () => Promise<void>): EmbeddedPostgres {
+function describe({ server, password }: Running, place: DataPlace, release: () => Promise<void>): EmbeddedPostgres {
   let stopped: Promise<void> | undefined;
   const stopOnce = async () => {
     await server.stop();

@@ -45,7 +45,17 @@ export async function changesSince(db: Database, known: readonly KnownVersion[])
 }
 
 function asUpdate(row: Row): AssessmentUpdate {
-  const { previousState, failedVersion, failedProgress, failedMessage, failedError, failedRetryCount, failedAt, failedStartedAt, ...assessment } = row;
+  const {
+    previousState,
+    failedVersion,
+    failedProgress,
+    failedMessage,
+    failedError,
+    failedRetryCount,
+    failedAt,
+    failedStartedAt,
+    ...assessment
+  } = row;
   if (failedVersion === null || failedVersion === assessment.version) return updateOf(assessment, previousState);
   const failed: Assessment = {
     ...assessment,

@@ -81,9 +81,7 @@ export class Coalescer<Item, Outcome> {
   // The loader adopts the promises, so each caller is answered as soon as its own item is decided.
   #dispatch(items: readonly Item[]): Promise<Outcome[]> {
     const waiting: Waiting<Item, Outcome>[] = [];
-    const outcomes = items.map(
-      (item) => new Promise<Outcome>((settle, fail) => void waiting.push({ item, settle, fail })),
-    );
+    const outcomes = items.map((item) => new Promise<Outcome>((settle, fail) => void waiting.push({ item, settle, fail })));
     void this.#send(waiting).finally(() => this.#release());
     return Promise.resolve(outcomes as unknown as Outcome[]);
   }

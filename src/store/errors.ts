@@ -49,7 +49,9 @@ export class AlreadyExistsError extends RefusalError {
   readonly assessment: Assessment;
 
   constructor(assessment: Assessment) {
-    super(`Assessment "${assessment.assessmentId}" exists already, created with another request. Use another assessmentId, or repeat the same request.`);
+    super(
+      `Assessment "${assessment.assessmentId}" exists already, created with another request. Use another assessmentId, or repeat the same request.`,
+    );
     this.assessment = assessment;
   }
 }
@@ -64,7 +66,8 @@ export class InvalidTransitionError extends RefusalError {
   readonly assessment: Assessment;
 
   constructor(assessment: Assessment, to: AssessmentState, allowed: readonly AssessmentState[], why = `cannot go to ${to}`) {
-    const next = allowed.length > 0 ? `From ${assessment.state} it can go to ${allowed.join(', ')}.` : `Nothing can follow ${assessment.state}.`;
+    const next =
+      allowed.length > 0 ? `From ${assessment.state} it can go to ${allowed.join(', ')}.` : `Nothing can follow ${assessment.state}.`;
     super(`Assessment "${assessment.assessmentId}" is ${assessment.state} and ${why}. ${next}`);
     this.assessment = assessment;
     this.from = assessment.state;
@@ -81,7 +84,9 @@ export class VersionConflictError extends RefusalError {
   readonly assessment: Assessment;
 
   constructor(assessment: Assessment, expectedVersion: number) {
-    super(`Assessment "${assessment.assessmentId}" has version ${assessment.version}, not ${expectedVersion}. Read it again and decide anew.`);
+    super(
+      `Assessment "${assessment.assessmentId}" has version ${assessment.version}, not ${expectedVersion}. Read it again and decide anew.`,
+    );
     this.assessment = assessment;
     this.expectedVersion = expectedVersion;
   }

@@ -29,13 +29,19 @@ const wholeNumber = (least: number, most: number) => {
 const maxInt = 2_147_483_647;
 const milliseconds = (least: number) => wholeNumber(least, maxInt);
 export const assessmentIdSchema = filledText(maxLength.assessmentId);
-const expectedVersion = z.int({ error: 'must be a whole number' }).min(1, { error: 'must be 1 or more: versions start at 1' }).max(maxInt).nullish();
+const expectedVersion = z
+  .int({ error: 'must be a whole number' })
+  .min(1, { error: 'must be 1 or more: versions start at 1' })
+  .max(maxInt)
+  .nullish();
 const claimToken = z.uuid({ error: 'must be a claim token, as claimAssessments gave it (a UUID)' }).nullish();
 
-const jsonObject = z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be a JSON object').superRefine((value, context) => {
-  const problem = jsonProblem(value);
-  if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
-});
+const jsonObject = z
+  .custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be a JSON object')
+  .superRefine((value, context) => {
+    const problem = jsonProblem(value);
+    if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
+  });
 
 /** How an assessment is to be done; what is not given has the default of the API contract. */
 const options = z.object({
@@ -66,9 +72,19 @@ export const createAssessmentSchema = z.object({
 const target = { assessmentId: assessmentIdSchema, expectedVersion };
 
 export const startProcessingSchema = z.object(target);
-export const updateProgressSchema = z.object({ ...target, progress: wholeNumber(0, 100), message: text(maxLength.message).nullish(), claimToken });
+export const updateProgressSchema = z.object({
+  ...target,
+  progress: wholeNumber(0, 100),
+  message: text(maxLength.message).nullish(),
+  claimToken,
+});
 export const completeAssessmentSchema = z.object({ ...target, result: jsonObject, claimToken });
-export const failAssessmentSchema = z.object({ ...target, error: filledText(maxLength.error), retryable: z.boolean().nullish(), claimToken });
+export const failAssessmentSchema = z.object({
+  ...target,
+  error: filledText(maxLength.error),
+  retryable: z.boolean().nullish(),
+  claimToken,
+});
 export const cancelAssessmentSchema = z.object({ ...target, reason: text(maxLength.reason).nullish() });
 export const retryAssessmentSchema = cancelAssessmentSchema;
 

@@ -24,7 +24,17 @@ export const isTerminal = (state: AssessmentState): boolean => state === 'COMPLE
 export const isFinal = (state: AssessmentState): boolean => transitions[state].length === 0;
 
 /** What a change was, as its subscribers see it. SNAPSHOT is no change: the state that a subscription begins with. */
-export const updateKinds = ['SNAPSHOT', 'CREATED', 'STARTED', 'PROGRESS', 'COMPLETED', 'FAILED', 'CANCELLED', 'RETRIED', 'RELEASED'] as const;
+export const updateKinds = [
+  'SNAPSHOT',
+  'CREATED',
+  'STARTED',
+  'PROGRESS',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'RETRIED',
+  'RELEASED',
+] as const;
 export type UpdateKind = (typeof updateKinds)[number];
 
 /**

@@ -41,12 +41,22 @@ export class RedisBus implements Bus {
   #unacknowledged = 0;
   #lostSome = false;
   #failure = 'not connected yet';
+  #away = false;
 
   constructor(options: RedisBusOptions) {
     this.#options = { shards: 64, prefix: 'assessment-store', confirmMs: 500, ...options };
-    const common = { lazyConnect: true, connectTimeout: 5_000, retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 6), 1_000) };
-    this.#publisher = new Redis(options.url, { ...common, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: commandTimeoutMs });
-    this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: true, maxRetriesPerRequest: null, autoResubscribe: true });
+    const common = {
+      lazyConnect: true,
+      connectTimeout: 5_000,
+      retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 6), 1_000),
+    };
+    this.#publisher = new Redis(options.url, {
+      ...common,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: commandTimeoutMs,
+    });
+    this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: false, maxRetriesPerRequest: null, autoResubscribe: false });
   }
 
   start(listener: BusListener): void {
@@ -57,9 +67,11 @@ export class RedisBus implements Bus {
       connection.connect().catch(() => {}); // reported by 'error'; the retry strategy goes on
     }
     this.#subscriber.on('message', (channel: string, message: string) => this.#receive(channel, message));
-    this.#subscriber.on('ready', () => this.#afterResubscribing());
-    this.#publisher.on('ready', () => this.#tellOfGap());
-    void this.#subscriber.subscribe(this.#gapChannel).catch(() => {});
+    this.#subscriber.on('ready', () => this.#subscribeAgain());
+    this.#publisher.on('ready', () => {
+      this.#noteReturn();
+      this.#tellOfGap();
+    });
   }
 
   async stop(): Promise<void> {
@@ -109,7 +121,7 @@ export class RedisBus implements Bus {
     const shard = this.#shards.get(channel);
     if (shard === undefined || --shard.attached > 0) return;
     this.#shards.delete(channel);
-    this.#subscriber.unsubscribe(channel).catch(() => {});
+    if (this.#subscriber.status === 'ready') this.#subscriber.unsubscribe(channel).catch(() => {});
   }
 
   async check(): Promise<BusStatus> {
@@ -117,7 +129,10 @@ export class RedisBus implements Bus {
       await this.#publisher.ping();
       return this.#subscriber.status === 'ready' ? { up: true } : { up: false, reason: `Redis subscriptions: ${this.#failure}` };
     } catch (error) {
-      return { up: false, reason: `Redis: ${this.#publisher.status === 'ready' && error instanceof Error ? error.message : this.#failure}` };
+      return {
+        up: false,
+        reason: `Redis: ${this.#publisher.status === 'ready' && error instanceof Error ? error.message : this.#failure}`,
+      };
     }
   }
 
@@ -142,15 +157,14 @@ export class RedisBus implements Bus {
 
   /** Resolves when Redis has confirmed the subscription, at once while it is away, and at the latest after `confirmMs`. */
   #subscribe(channel: string): Promise<void> {
-    const away = this.#subscriber.status !== 'ready';
-    let late = away;
+    if (this.#subscriber.status !== 'ready') return Promise.resolve(); // subscribed, and the gap told of, when it is back
+    let late = false;
     const confirmed = this.#subscriber.subscribe(channel).then(
       () => {
         if (late) this.#listener?.onGap();
       },
-      () => {}, // the connection was lost: it subscribes again by itself when it is back, and then tells of the gap
+      () => {}, // the connection was lost: likewise
     );
-    if (away) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         late = true;
@@ -172,8 +186,8 @@ export class RedisBus implements Bus {
     if (updates !== undefined) this.#listener?.onUpdates(updates);
   }
 
-  // Commands on one connection are answered in order: when this subscription is confirmed, those made again before it are too.
-  #afterResubscribing(): void {
+  #subscribeAgain(): void {
+    this.#noteReturn();
     this.#subscriber.subscribe(this.#gapChannel, ...this.#shards.keys()).then(
       () => this.#listener?.onGap(),
       () => {},
@@ -188,7 +202,18 @@ export class RedisBus implements Bus {
   }
 
   #noteFailure(error: Error): void {
-    if (this.#failure !== error.message) this.#options.log.warn({ err: error }, 'Redis is away or slow; commands go on, updates are reconciled from the database');
     this.#failure = error.message;
+    if (this.#away || this.#listener === undefined) return;
+    this.#away = true;
+    this.#options.log.warn(
+      { err: error },
+      'Redis is away or slow: commands go on, updates of other instances come with the reconcile tick',
+    );
+  }
+
+  #noteReturn(): void {
+    if (!this.#away || this.#publisher.status !== 'ready' || this.#subscriber.status !== 'ready') return;
+    this.#away = false;
+    this.#options.log.info({}, 'Redis is back');
   }
 }

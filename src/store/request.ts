@@ -28,7 +28,8 @@ const defaultOptions: AssessmentOptions = {
   timeout: null,
 };
 
-const given = (fields: object): JsonObject => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
+const given = (fields: object): JsonObject =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
 
 /** The options of a request, completed with the defaults. */
 export const optionsOf = (requestData: JsonObject): AssessmentOptions => ({ ...defaultOptions, ...given(Object(requestData['options'])) });
@@ -45,5 +46,7 @@ export function requestDataOf(input: CreateAssessment): JsonObject {
  */
 export function requestHashOf({ assessmentId: _, ...requestData }: JsonObject): string {
   const complete = { source: 'API', priority: 5, maxRetries: 0, ...requestData, options: optionsOf(requestData) };
-  return createHash('sha256').update(canonicalize(complete) ?? '').digest('hex');
+  return createHash('sha256')
+    .update(canonicalize(complete) ?? '')
+    .digest('hex');
 }

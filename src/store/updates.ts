@@ -45,11 +45,14 @@ function isUpdate(update: unknown): update is AssessmentUpdate {
   return typeof assessment.tenantId === 'string' && typeof assessment.assessmentId === 'string' && Number.isInteger(assessment.version);
 }
 
-function reviveDates(update: AssessmentUpdate): AssessmentUpdate {
-  const assessment: Record<string, unknown> = { ...update.assessment };
+const reviveDates = (update: AssessmentUpdate): AssessmentUpdate => ({ ...update, assessment: reviveAssessment(update.assessment) });
+
+/** An assessment that was sent as JSON, with its times as dates again. */
+export function reviveAssessment(sent: Assessment): Assessment {
+  const assessment: Record<string, unknown> = { ...sent };
   for (const field of dateFields) {
     const value = assessment[field];
     if (typeof value === 'string') assessment[field] = new Date(value);
   }
-  return { ...update, assessment: assessment as unknown as Assessment };
+  return assessment as unknown as Assessment;
 }

@@ -141,7 +141,7 @@ BEGIN
   NEW.progress := 0;
   NEW.retry_count := 0;
   NEW.created_at := least(NEW.created_at, now_ms);
-  NEW.updated_at := now_ms;
+  NEW.updated_at := NEW.created_at;
   NEW.request_vector := assessment_request_vector(NEW.request_data);
   RETURN NEW;
 END $$;

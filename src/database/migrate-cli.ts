@@ -1,0 +1,24 @@
+import { parseArgs } from 'node:util';
+import { consoleLog as log, runTool } from './console-log.ts';
+import { startEmbeddedPostgres } from './embedded-postgres.ts';
+import { migrate, resolveMigration } from './migrate.ts';
+
+const { values } = parseArgs({ options: { 'rolled-back': { type: 'string' }, applied: { type: 'string' } } });
+
+async function run(databaseUrl: string): Promise<number> {
+  if (values['rolled-back'] !== undefined) await resolveMigration({ databaseUrl, log }, values['rolled-back'], 'rolled-back');
+  if (values.applied !== undefined) await resolveMigration({ databaseUrl, log }, values.applied, 'applied');
+  const { applied } = await migrate({ databaseUrl, log });
+  console.log(applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}`);
+  return 0;
+}
+
+async function runEmbedded(): Promise<number> {
+  const server = await startEmbeddedPostgres({ dataDir: process.env['DATA_DIR'] ?? '.data/postgres', log });
+  return run(server.url).finally(() => server.stop());
+}
+
+await runTool(() => {
+  const databaseUrl = process.env['DATABASE_URL'];
+  return databaseUrl === undefined ? runEmbedded() : run(databaseUrl);
+});

@@ -1,0 +1,25 @@
+export type { Actor, Assessment, AssessmentData, AssessmentKey, AssessmentWithData, JsonObject } from './assessment.ts';
+export type { AuditEntry } from './audit-trail.ts';
+export type { Created } from './commands.ts';
+export type { Connection, Page } from './cursor.ts';
+export * from './errors.ts';
+export type { AssessmentFilter } from './filter.ts';
+export type { HealthCheck, HealthState, HealthStatus } from './health.ts';
+export type {
+  CancelAssessment,
+  CompleteAssessment,
+  CreateAssessment,
+  FailAssessment,
+  RetryAssessment,
+  StartProcessing,
+  UpdateProgress,
+} from './inputs.ts';
+export * from './lifecycle.ts';
+export type { AssessmentOrder, ListAssessments } from './list-assessments.ts';
+export type { Loaders } from './loaders.ts';
+export type { Logger } from './logger.ts';
+export type { AssessmentOptions } from './request.ts';
+export type { AssessmentStats, StatsBucket, StatsQuery } from './stats.ts';
+export { AssessmentStore, openStore, type StoreOptions } from './store.ts';
+export type { AssessmentUpdate } from './updates.ts';
+export type { WaitForCompletion, WatchAssessment } from './wait.ts';

@@ -1,0 +1,261 @@
+import DataLoader from 'dataloader';
+import { z } from 'zod';
+import { type Actor, type Assessment, type AssessmentData, type AssessmentKey, type AssessmentWithData, keyString } from './assessment.ts';
+import { type AuditEntry, auditWindow, readAuditTrails } from './audit-trail.ts';
+import { AssessmentCache } from './cache.ts';
+import { changesSince } from './changes-since.ts';
+import { Commands, type Created } from './commands.ts';
+import type { Connection, Page } from './cursor.ts';
+import { type Database, openDatabase } from './database.ts';
+import { NotFoundError } from './errors.ts';
+import { type HealthStatus, readHealth } from './health.ts';
+import { Hub } from './hub.ts';
+import {
+  assessmentIdSchema,
+  type CancelAssessment,
+  type CompleteAssessment,
+  type CreateAssessment,
+  checkInput,
+  type FailAssessment,
+  type RetryAssessment,
+  type StartProcessing,
+  type UpdateProgress,
+} from './inputs.ts';
+import { countAssessments, type ListAssessments, listAssessments } from './list-assessments.ts';
+import { createLoaders, type Loaders } from './loaders.ts';
+import type { Logger } from './logger.ts';
+import { readByKeys, readRequests, readResults } from './read-assessments.ts';
+import { RedisBus } from './redis-bus.ts';
+import { type AssessmentStats, readStats, type StatsQuery } from './stats.ts';
+import { type WaitForCompletion, Waiting, type WatchAssessment } from './wait.ts';
+import type { Watch } from './watch.ts';
+
+export interface StoreOptions {
+  /** postgresql://user:password@host:port/database, migrated (see `migrate`). */
+  databaseUrl: string;
+  /** Most database connections at a time. Default 10. */
+  poolSize?: number;
+  /** Longest time that one statement may take, in milliseconds. Default 15,000. */
+  statementTimeoutMs?: number;
+  /** Carries updates to other processes and keeps the second level of the cache; without it the store serves this process alone. */
+  redisUrl?: string | undefined;
+  /** Begins every name in Redis; the same for all stores on one database. Default: made from the database's identity. */
+  redisPrefix?: string | undefined;
+  /** Most assessments in the memory cache; 0 for none. Default 10,000. */
+  cacheEntries?: number;
+  /** How often watched assessments are compared with the database, in milliseconds. Default 5,000. */
+  reconcileMs?: number;
+  /** Largest request or result, in bytes of JSON. Default 1 MiB. */
+  maxBodyBytes?: number;
+  /** Most command statements of a kind under way at a time. Default 2. */
+  commandConcurrency?: number;
+  /** How long a command tries to get at a row that another transaction holds locked, in milliseconds. Default 10,000. */
+  lockPatienceMs?: number;
+  /** Waiting before a retry of a failed attempt, in milliseconds: up to base * 2^retries, at most the cap. Default 1,000 and 300,000. */
+  retryBaseMs?: number;
+  retryCapMs?: number;
+  /** Told of every SQL statement. */
+  onStatement?: (sql: string) => void;
+  /** Which migrations are missing or unknown, for the health check. */
+  migrations?: () => Promise<{ pending: string[]; unknown: string[] }>;
+  /** The version that the health check reports. */
+  version?: string;
+  log: Logger;
+}
+
+/** Opens a store on a migrated database (see `migrate` in src/database). Close it with `stop()`. */
+export async function openStore(options: StoreOptions): Promise<AssessmentStore> {
+  const { databaseUrl, redisUrl, log } = options;
+  const db = openDatabase({ ...options, url: databaseUrl });
+  try {
+    const prefix = redisUrl === undefined ? undefined : (options.redisPrefix ?? `assessment-store:${await databaseIdentity(db)}`);
+    const shared = { redisUrl, log, ...(prefix !== undefined && { prefix }) };
+    const bus = redisUrl === undefined ? undefined : new RedisBus({ ...shared, url: redisUrl });
+    const cache = new AssessmentCache({ ...shared, entries: options.cacheEntries ?? 10_000 });
+    const hub = new Hub({ changesSince: (known) => changesSince(db, known), bus, reconcileMs: options.reconcileMs ?? 5_000, log });
+    cache.start();
+    hub.start();
+    return new AssessmentStore(options, { db, bus, cache, hub });
+  } catch (error) {
+    await db.$disconnect();
+    throw error;
+  }
+}
+
+// The same for every instance on one database, whatever address it uses, and another for each other database.
+async function databaseIdentity(db: Database): Promise<string> {
+  const [row] = await db.$queryRaw<{ identity: string }[]>`/* databaseIdentity */
+    select left(md5(current_database() || ':' || min(id)), 12) as identity from _prisma_migrations`;
+  return row?.identity ?? 'none';
+}
+
+interface Parts {
+  db: Database;
+  bus: RedisBus | undefined;
+  cache: AssessmentCache;
+  hub: Hub;
+}
+
+/**
+ * The lifecycle of assessments in PostgreSQL, as a library. Every command is checked, changes one row atomically, is audited in the same
+ * transaction, and resolves after the COMMIT; a refusal is an error of a class of its own (see errors.ts) and changes nothing.
+ */
+export class AssessmentStore {
+  readonly #options: StoreOptions;
+  readonly #parts: Parts;
+  readonly #commands: Commands;
+  readonly #waiting: Waiting;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: StoreOptions, parts: Parts) {
+    const { db, hub, cache } = parts;
+    this.#options = options;
+    this.#parts = parts;
+    this.#commands = new Commands({
+      ...{ db, hub, cache, log: options.log },
+      retry: { baseMs: options.retryBaseMs ?? 1_000, capMs: options.retryCapMs ?? 300_000 },
+      maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
+      concurrency: options.commandConcurrency ?? 2,
+      lockPatienceMs: options.lockPatienceMs ?? 10_000,
+    });
+    const latest = new DataLoader<AssessmentKey, Assessment | undefined>((keys) => this.#readInOrder(keys), {
+      cache: false,
+      maxBatchSize: 1_000,
+    });
+    this.#waiting = new Waiting({ hub, cache, read: (key) => latest.load(key), changesSince: (known) => changesSince(db, known) });
+  }
+
+  /** Lets the commands under way finish, ends every wait with an UnavailableError, and closes the connections. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#close();
+    return this.#stopping;
+  }
+
+  /**
+   * Creates an assessment, PENDING. The same `assessmentId` with the same request gives the one that is there (`created: false`).
+   * @throws InvalidInputError, AlreadyExistsError (the key is taken by another request).
+   */
+  createAssessment(input: CreateAssessment, actor: Actor): Promise<Created> {
+    return this.#commands.createAssessment(input, actor);
+  }
+
+  /** PENDING to PROCESSING, without a claim. @throws InvalidInputError, NotFoundError, InvalidTransitionError, VersionConflictError */
+  startProcessing(input: StartProcessing, actor: Actor): Promise<Assessment> {
+    return this.#commands.startProcessing(input, actor);
+  }
+
+  /**
+   * Reports progress in percent, which never falls, while PROCESSING. The same progress and message again changes nothing.
+   * @throws InvalidInputError, NotFoundError, InvalidTransitionError, VersionConflictError, ClaimLostError
+   */
+  updateProgress(input: UpdateProgress, actor: Actor): Promise<Assessment> {
+    return this.#commands.updateProgress(input, actor);
+  }
+
+  /** PROCESSING to COMPLETED with the result. @throws as updateProgress */
+  completeAssessment(input: CompleteAssessment, actor: Actor): Promise<Assessment> {
+    return this.#commands.completeAssessment(input, actor);
+  }
+
+  /** PROCESSING to FAILED, or to PENDING with a time to wait when it is retryable and retries are left. @throws as updateProgress */
+  failAssessment(input: FailAssessment, actor: Actor): Promise<Assessment> {
+    return this.#commands.failAssessment(input, actor);
+  }
+
+  /** PENDING or PROCESSING to CANCELLED. @throws as startProcessing */
+  cancelAssessment(input: CancelAssessment, actor: Actor): Promise<Assessment> {
+    return this.#commands.cancelAssessment(input, actor);
+  }
+
+  /** FAILED to PENDING: a new round, at once. @throws as startProcessing */
+  retryAssessment(input: RetryAssessment, actor: Actor): Promise<Assessment> {
+    return this.#commands.retryAssessment(input, actor);
+  }
+
+  /** The assessment as it is now, with its request and its result. @throws InvalidInputError, NotFoundError */
+  async getState(assessmentId: string, actor: Actor): Promise<AssessmentWithData> {
+    checkInput(z.object({ assessmentId: assessmentIdSchema }), { assessmentId });
+    const assessment = await this.loaders(actor).assessment.load(assessmentId);
+    if (assessment === null) throw new NotFoundError(assessmentId);
+    return { ...assessment, ...(await this.#dataOf(assessment)) };
+  }
+
+  /**
+   * Resolves as soon as the assessment is terminal, or with `timedOut: true` and the state it has by then.
+   * @throws InvalidInputError, NotFoundError, UnavailableError (the store stops); the signal's reason when it is aborted.
+   */
+  waitForCompletion(input: WaitForCompletion, actor: Actor, signal?: AbortSignal): Promise<{ assessment: Assessment; timedOut: boolean }> {
+    return this.#waiting.forCompletion(input, actor, signal);
+  }
+
+  /**
+   * The updates of one assessment: first the state it has now, then later versions, in the end the terminal one. Break off the
+   * loop, or call `return()`, to stop before. @throws InvalidInputError, NotFoundError, UnavailableError (the store stops)
+   */
+  watchAssessment(input: WatchAssessment, actor: Actor): Promise<Watch> {
+    return this.#waiting.watch(input, actor);
+  }
+
+  /** One page of the assessments that match. @throws InvalidInputError */
+  listAssessments(list: ListAssessments, actor: Actor): Promise<Connection<Assessment>> {
+    return listAssessments(this.#parts.db, actor.tenantId, list);
+  }
+
+  /** One page of those in which the words of `search` occur. @throws InvalidInputError */
+  searchAssessments(list: ListAssessments & { search: string }, actor: Actor): Promise<Connection<Assessment>> {
+    return listAssessments(this.#parts.db, actor.tenantId, list);
+  }
+
+  /** How many match. @throws InvalidInputError */
+  countAssessments(list: Pick<ListAssessments, 'where' | 'search'>, actor: Actor): Promise<number> {
+    return countAssessments(this.#parts.db, actor.tenantId, list);
+  }
+
+  /** Every change of one assessment, oldest first. @throws InvalidInputError, NotFoundError */
+  async auditTrail(assessmentId: string, page: Page, actor: Actor): Promise<Connection<AuditEntry>> {
+    checkInput(z.object({ assessmentId: assessmentIdSchema }), { assessmentId });
+    const [trail] = await readAuditTrails(this.#parts.db, [{ tenantId: actor.tenantId, assessmentId }], auditWindow(page));
+    if (trail === undefined || (trail.items.length === 0 && !page.after && !page.before)) throw new NotFoundError(assessmentId);
+    return trail;
+  }
+
+  /** Counts, times and rates. @throws InvalidInputError */
+  getAssessmentStats(query: StatsQuery, actor: Actor): Promise<AssessmentStats> {
+    return readStats(this.#parts.db, actor.tenantId, query);
+  }
+
+  /** How the parts of the service are doing; never throws. */
+  getHealthStatus(): Promise<HealthStatus> {
+    const { db, bus } = this.#parts;
+    const { migrations = async () => ({ pending: [], unknown: [] }), version = 'unknown' } = this.#options;
+    return readHealth({ db, bus, migrations, version });
+  }
+
+  /** Batched reads by key for one request or one event; see {@link Loaders}. */
+  loaders(actor: Actor): Loaders {
+    return createLoaders(this.#parts.db, this.#parts.cache, actor);
+  }
+
+  /** The pool, for Prisma's own queries. */
+  get database(): Database {
+    return this.#parts.db;
+  }
+
+  async #readInOrder(keys: readonly AssessmentKey[]): Promise<(Assessment | undefined)[]> {
+    const rows = new Map((await readByKeys(this.#parts.db, keys)).map((row) => [keyString(row), row]));
+    return keys.map((key) => rows.get(keyString(key)));
+  }
+
+  async #dataOf({ id }: Assessment): Promise<AssessmentData> {
+    const { db } = this.#parts;
+    const [[request], [result]] = await Promise.all([readRequests(db, [id]), readResults(db, [id])]);
+    return { requestData: request?.requestData ?? {}, resultData: result?.resultData ?? null };
+  }
+
+  async #close(): Promise<void> {
+    await this.#commands.idle();
+    await this.#parts.hub.stop();
+    await this.#parts.cache.stop();
+    await this.#parts.db.$disconnect();
+  }
+}
