@@ -131,9 +131,16 @@ async function apply(
     log.info({ applied, durationMs: Math.round(performance.now() - startedAt) }, 'migrations applied');
     return { applied };
   } catch (cause) {
-    const { unfinished, pending } = await readHistory(async (sql) => (await client.query(sql)).rows, migrations);
-    const name = unfinished[0]?.name ?? pending[0] ?? 'unknown';
-    throw failedMigration(name, `failed: ${engineMessage(cause)}`, cause);
+    // The database may be gone by now: then what the engine said has to do.
+    const history = await readHistory(async (sql) => (await client.query(sql)).rows, migrations).catch(() => null);
+    const begun = history?.unfinished[0];
+    if (begun !== undefined) throw failedMigration(begun.name, `failed: ${engineMessage(cause)}`, cause);
+    throw new StartupError(
+      'MIGRATION_FAILED',
+      `The database ${describeDatabase(databaseUrl)} could not be migrated: ${engineMessage(cause)} ` +
+        'The service needs a database of its own, empty at the first start.',
+      { cause },
+    );
   }
 }
 

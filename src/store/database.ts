@@ -56,3 +56,16 @@ export const isRefusedValue = (error: unknown): boolean => /^(22|23|54|AS)/.test
 
 /** Whether the same statement may well pass when it is sent again: it lost a deadlock or a serialization conflict, and did nothing. */
 export const isWorthRepeating = (error: unknown): boolean => ['40001', '40P01'].includes(sqlStateOf(error) ?? '');
+
+/** Whether a statement was ended because it took longer than it may. */
+export const isStatementTimeout = (error: unknown): boolean => sqlStateOf(error) === '57014';
+
+/**
+ * Whether the database could not be reached, or broke the connection off: connection exceptions (08), no room for more
+ * connections (53), a server that stops or starts (57P), and what the driver says of it.
+ */
+export function isDatabaseAway(error: unknown): boolean {
+  if (/^(08|53|57P)/.test(sqlStateOf(error) ?? '')) return true;
+  const kind = error instanceof Prisma.PrismaClientKnownRequestError ? causeOf(error)['kind'] : undefined;
+  return ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'].includes(String(kind)) || /Connection terminated|timeout exceeded when trying to connect/.test(databaseMessageOf(error));
+}

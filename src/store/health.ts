@@ -25,7 +25,7 @@ export interface HealthOptions {
   db: Database;
   bus: Bus | undefined;
   /** The migrations that are missing in the database, and those that the code does not know. */
-  migrations: () => Promise<{ pending: string[]; unknown: string[] }>;
+  migrations: () => Promise<{ pending: readonly string[]; unknown: readonly string[] }>;
   version: string;
 }
 

@@ -125,3 +125,6 @@ export function encodeBody(field: string, body: JsonObject, maxBytes: number): s
   }
   return encoded;
 }
+
+/** The key of an assessment. @throws InvalidInputError naming `assessmentId` */
+export const checkAssessmentId = (assessmentId: string): string => checkInput(z.object({ assessmentId: assessmentIdSchema }), { assessmentId }).assessmentId;

@@ -1,5 +1,4 @@
 import DataLoader from 'dataloader';
-import { z } from 'zod';
 import { type Actor, type Assessment, type AssessmentData, type AssessmentKey, type AssessmentWithData, keyString } from './assessment.ts';
 import { type AuditEntry, auditWindow, readAuditTrails } from './audit-trail.ts';
 import { AssessmentCache } from './cache.ts';
@@ -11,11 +10,10 @@ import { NotFoundError } from './errors.ts';
 import { type HealthStatus, readHealth } from './health.ts';
 import { Hub } from './hub.ts';
 import {
-  assessmentIdSchema,
   type CancelAssessment,
   type CompleteAssessment,
   type CreateAssessment,
-  checkInput,
+  checkAssessmentId,
   type FailAssessment,
   type RetryAssessment,
   type StartProcessing,
@@ -57,7 +55,7 @@ export interface StoreOptions {
   /** Told of every SQL statement. */
   onStatement?: (sql: string) => void;
   /** Which migrations are missing or unknown, for the health check. */
-  migrations?: () => Promise<{ pending: string[]; unknown: string[] }>;
+  migrations?: () => Promise<{ pending: readonly string[]; unknown: readonly string[] }>;
   /** The version that the health check reports. */
   version?: string;
   log: Logger;
@@ -174,7 +172,7 @@ export class AssessmentStore {
 
   /** The assessment as it is now, with its request and its result. @throws InvalidInputError, NotFoundError */
   async getState(assessmentId: string, actor: Actor): Promise<AssessmentWithData> {
-    checkInput(z.object({ assessmentId: assessmentIdSchema }), { assessmentId });
+    checkAssessmentId(assessmentId);
     const assessment = await this.loaders(actor).assessment.load(assessmentId);
     if (assessment === null) throw new NotFoundError(assessmentId);
     return { ...assessment, ...(await this.#dataOf(assessment)) };
@@ -213,7 +211,7 @@ export class AssessmentStore {
 
   /** Every change of one assessment, oldest first. @throws InvalidInputError, NotFoundError */
   async auditTrail(assessmentId: string, page: Page, actor: Actor): Promise<Connection<AuditEntry>> {
-    checkInput(z.object({ assessmentId: assessmentIdSchema }), { assessmentId });
+    checkAssessmentId(assessmentId);
     const [trail] = await readAuditTrails(this.#parts.db, [{ tenantId: actor.tenantId, assessmentId }], auditWindow(page));
     if (trail === undefined || (trail.items.length === 0 && !page.after && !page.before)) throw new NotFoundError(assessmentId);
     return trail;

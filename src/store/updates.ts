@@ -1,4 +1,5 @@
 import type { Assessment } from './assessment.ts';
+import { encodeCursor } from './cursor.ts';
 import { type AssessmentState, kindOfChange, type UpdateKind } from './lifecycle.ts';
 
 /** One change of one assessment, with the assessment as it was after it. */
@@ -18,6 +19,9 @@ export const updateOf = (assessment: Assessment, previousState: AssessmentState 
 
 /** What a subscription begins with: the state that the assessment has now. */
 export const snapshotOf = (assessment: Assessment): AssessmentUpdate => ({ kind: 'SNAPSHOT', previousState: null, assessment });
+
+/** An opaque name for an update: the assessment and its version, which name one row of the audit trail. */
+export const updateCursor = ({ assessment }: AssessmentUpdate): string => encodeCursor('UPDATE', [assessment.id, assessment.version]);
 
 const dateFields = ['nextRetryAt', 'claimedAt', 'claimExpiresAt', 'createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const;
 

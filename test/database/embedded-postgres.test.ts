@@ -13,13 +13,15 @@ import { createFolder, keepLog, runSql } from './scratch.ts';
 const log = keepLog();
 const children: ChildProcess[] = [];
 let folder: string;
-/** One data folder for the tests that only need one; each leaves it stopped. */
+/** One data folder, made beforehand, for the tests that only need one; each leaves it stopped. */
 let dataDir: string;
 
 beforeAll(async () => {
   folder = await createFolder();
   dataDir = join(folder, 'postgres');
-});
+  const server = await startEmbeddedPostgres({ dataDir, log });
+  await server.stop();
+}, 60_000);
 
 afterEach(async () => {
   for (const child of children.splice(0)) {

@@ -96,6 +96,16 @@ test('a failed migration that was completed by hand is marked as applied', async
   });
 });
 
+test('a database that holds something else is left alone', async () => {
+  const databaseUrl = await createDatabase();
+  await runSql(databaseUrl, 'create table of_somebody_else (id int)');
+  await expect(migrate({ databaseUrl, log })).rejects.toMatchObject({
+    failure: 'MIGRATION_FAILED',
+    message: expect.stringMatching(/schema is not empty.*database of its own/s),
+  });
+  expect(await runSql(databaseUrl, `select to_regclass('assessment_states') as ours`)).toEqual([{ ours: null }]);
+});
+
 test('a database that is not there is named without the password', async () => {
   const url = new URL(urlOf('no_such_database'));
   url.password ||= 'sEcret';

@@ -1,0 +1,107 @@
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
+import { migrate } from './database/migrate.ts';
+import { pendingMigrations } from './database/migration-history.ts';
+import type { Config } from './config.ts';
+import type { Context } from './context.ts';
+import { createPipeline } from './http/graphql.ts';
+import { HttpServer } from './http/server.ts';
+import { Sockets } from './http/sockets.ts';
+import { schema } from './schema/index.ts';
+import { type Actor, type AssessmentStore, type Logger, openStore } from './store/index.ts';
+import { serviceVersion } from './version.ts';
+
+export interface AppOptions {
+  config: Config;
+  log: Logger;
+  /** Told of every SQL statement. */
+  onStatement?: (sql: string) => void;
+  /** Called when the service cannot go on: its embedded PostgreSQL has ended by itself. */
+  onFatal?: (reason: string) => void;
+}
+
+/** The whole service. */
+export interface App {
+  /** Where the GraphQL API is. */
+  readonly url: string;
+  readonly store: AssessmentStore;
+  /** Takes no more requests, lets those under way finish, and stops the parts in the reverse order of their start. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const path = '/graphql';
+const anonymous: Actor = { tenantId: 'default', subject: 'anonymous' };
+
+/**
+ * Starts the service: takes the port, brings up the embedded PostgreSQL unless DATABASE_URL names a server, applies the migrations,
+ * opens the store, and serves.
+ * @throws StartupError when it cannot, with everything that was started stopped again.
+ */
+export async function startApp({ config, log, onStatement, onFatal = () => {} }: AppOptions): Promise<App> {
+  const started: (() => Promise<void>)[] = [];
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= stopAll(started);
+    return stopping;
+  };
+  try {
+    const server = new HttpServer({ host: config.HOST, port: config.PORT, path, log });
+    await server.listen();
+    started.push(() => server.stop(config.STOP_TIMEOUT_MS));
+
+    const embedded = config.DATABASE_URL === undefined ? await startEmbeddedPostgres({ dataDir: config.DATA_DIR, log }) : undefined;
+    if (embedded !== undefined) {
+      started.push(() => embedded.stop());
+      embedded.onExit(({ code, signal }) => {
+        if (stopping === undefined) onFatal(`the embedded PostgreSQL ended by itself (${signal ?? `exit code ${code}`})`);
+      });
+    }
+    const databaseUrl = databaseUrlOf(config, embedded);
+    const { applied } = await migrate({ databaseUrl, log });
+    if (applied.length > 0) log.info({ applied }, 'migrations applied');
+
+    const store = await openStore({ ...storeOptions(config, databaseUrl), ...(onStatement && { onStatement }), migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)), log });
+    const contextOf = ({ requestId, signal }: { requestId: string; signal: AbortSignal }): Context => ({ store, actor: anonymous, loaders: store.loaders(anonymous), requestId, log, signal });
+    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, log };
+    const pipeline = createPipeline({ ...shared, schema, contextOf, maxRequestBytes: config.MAX_REQUEST_BYTES, graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production' });
+    const sockets = new Sockets({ ...shared, pipeline, maxMessageBytes: config.MAX_REQUEST_BYTES });
+    started.push(async () => {
+      // Closing the sockets waits for their clients, and requests that wait for an assessment end when the store stops: both at once.
+      server.drain();
+      await Promise.all([sockets.stop(), store.stop(), server.stop(config.STOP_TIMEOUT_MS)]);
+    });
+    server.serve({ pipeline, sockets, health: () => store.getHealthStatus() });
+    return { url: `${server.url}${path}`, store, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Stops in the reverse order; goes on after an error, and throws the first one in the end. */
+async function stopAll(started: (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const stop of started.reverse()) await stop().catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
+}
+
+function databaseUrlOf(config: Config, embedded: EmbeddedPostgres | undefined): string {
+  const url = config.DATABASE_URL ?? embedded?.url;
+  if (url === undefined) throw new Error('there is neither a DATABASE_URL nor an embedded PostgreSQL');
+  return url;
+}
+
+const storeOptions = (config: Config, databaseUrl: string) => ({
+  databaseUrl,
+  poolSize: config.DATABASE_POOL_SIZE,
+  statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
+  redisUrl: config.REDIS_URL,
+  redisPrefix: config.REDIS_PREFIX,
+  cacheEntries: config.CACHE_ENTRIES,
+  reconcileMs: config.RECONCILE_MS,
+  maxBodyBytes: config.MAX_BODY_BYTES,
+  commandConcurrency: config.COMMAND_CONCURRENCY,
+  lockPatienceMs: config.LOCK_PATIENCE_MS,
+  retryBaseMs: config.RETRY_BASE_MS,
+  retryCapMs: config.RETRY_CAP_MS,
+  version: serviceVersion,
+});

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import { StartupError } from './startup-error.ts';
+
+const whole = (least: number, most: number) => {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,12}$/, { error })
+    .transform(Number)
+    .pipe(z.number().min(least, { error }).max(most, { error }));
+};
+const flag = z.enum(['true', 'false'], { error: 'must be true or false' }).transform((value) => value === 'true');
+const address = (...protocols: string[]) =>
+  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), { error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}` });
+const second = 1_000;
+
+/** Every variable that the service reads; `.env.example` explains each, and a test holds the two together. */
+export const variables = z.object({
+  NODE_ENV: z.enum(['development', 'production', 'test'], { error: 'must be development, production or test' }).default('development'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: whole(0, 65_535).default(4_000),
+  DATABASE_URL: address('postgresql:', 'postgres:').optional(),
+  DATA_DIR: z.string().default('.data/postgres'),
+  DATABASE_POOL_SIZE: whole(2, 1_000).default(10),
+  STATEMENT_TIMEOUT_MS: whole(100, 600 * second).default(15 * second),
+  REDIS_URL: address('redis:', 'rediss:').optional(),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\w:.-]{1,100}$/, { error: 'must be 1 to 100 letters, digits, and any of _ : . -' })
+    .optional(),
+  RECONCILE_MS: whole(100, 60 * second).default(5 * second),
+  CACHE_ENTRIES: whole(0, 1_000_000).default(10_000),
+  COMMAND_CONCURRENCY: whole(1, 100).default(2),
+  LOCK_PATIENCE_MS: whole(0, 60 * second).default(10 * second),
+  RETRY_BASE_MS: whole(1, 3_600 * second).default(second),
+  RETRY_CAP_MS: whole(1, 86_400 * second).default(300 * second),
+  MAX_BODY_BYTES: whole(1_024, 16 * 1024 * 1024).default(1024 * 1024),
+  MAX_REQUEST_BYTES: whole(16_384, 256 * 1024 * 1024).default(16 * 1024 * 1024),
+  ALLOWED_ORIGINS: z
+    .string()
+    .transform((value) => value.split(',').map((origin) => origin.trim()))
+    .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), {
+      error: 'must be origins such as https://dashboard.example.com, separated by commas',
+    })
+    .default([]),
+  ALLOW_UNAUTHENTICATED: flag.default(false),
+  GRAPHIQL: flag.optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }).default('info'),
+  STOP_TIMEOUT_MS: whole(100, 600 * second).default(10 * second),
+});
+
+/** The configuration of one instance, checked. */
+export type Config = z.output<typeof variables>;
+
+/** The variables of the environment that begins with those of a file `.env` in the working folder, where there is one. */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return process.env;
+}
+
+/**
+ * The configuration that an environment describes. An empty variable counts as absent.
+ * @throws StartupError (CONFIG_INVALID) that names every bad variable at once.
+ */
+export function parseConfig(environment: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));
+  const parsed = variables.safeParse(given);
+  const problems = parsed.success ? contradictions(parsed.data) : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(given[String(path[0])])}`);
+  if (parsed.success && problems.length === 0) return parsed.data;
+  throw new StartupError('CONFIG_INVALID', `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`);
+}
+
+const shown = (value: string | undefined): string => (value === undefined || value.includes('@') ? '' : `, not "${value}"`);
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  const open = 'anyone who can reach it may do everything. Set ALLOW_UNAUTHENTICATED=true only where the network itself keeps strangers out';
+  if (!config.ALLOW_UNAUTHENTICATED && config.NODE_ENV === 'production') problems.push(`NODE_ENV is production, and the service has no authentication yet: ${open}`);
+  else if (!config.ALLOW_UNAUTHENTICATED && !isLoopback(config.HOST)) problems.push(`HOST is ${config.HOST}, not a loopback address, and the service has no authentication yet: ${open}`);
+  if (config.RETRY_CAP_MS < config.RETRY_BASE_MS) problems.push('RETRY_CAP_MS must not be less than RETRY_BASE_MS');
+  return problems;
+}

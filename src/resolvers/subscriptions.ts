@@ -1,0 +1,6 @@
+import type { Context } from '../context.ts';
+import { type AssessmentUpdate, updateCursor as cursorOf, type WatchAssessment } from '../store/index.ts';
+
+export const assessmentUpdated = (_: unknown, args: WatchAssessment, { store, actor }: Context) => store.watchAssessment(args, actor);
+
+export const updateCursor = (update: AssessmentUpdate) => cursorOf(update);

@@ -1,0 +1,34 @@
+import SchemaBuilder from '@pothos/core';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import PrismaPlugin from '@pothos/plugin-prisma';
+import RelayPlugin from '@pothos/plugin-relay';
+import type { Context } from '../context.ts';
+import type PrismaTypes from '../generated/pothos.ts';
+import { getDatamodel } from '../generated/pothos.ts';
+import type { JsonObject } from '../store/index.ts';
+
+export const builder = new SchemaBuilder<{
+  Context: Context;
+  PrismaTypes: PrismaTypes;
+  DefaultFieldNullability: false;
+  Scalars: {
+    DateTime: { Input: Date; Output: Date };
+    JSONObject: { Input: JsonObject; Output: JsonObject };
+  };
+}>({
+  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin],
+  defaultFieldNullability: false,
+  prisma: { client: (context) => context.store.database, dmmf: getDatamodel(), onUnusedQuery: 'error' },
+  errors: { directResult: true, defaultTypes: [] },
+  relay: {
+    nodeTypeOptions: { description: 'Something with an id that is unique in the whole service: `node` and `nodes` find it again.' },
+    idFieldOptions: { description: 'The global ID; opaque, and the same for as long as the object exists.' },
+    nodeQueryOptions: false,
+    nodesQueryOptions: false,
+    pageInfoTypeOptions: { description: 'Where a page of a list stands in it (Relay cursor connections).' },
+    hasNextPageFieldOptions: { description: 'Whether more follows this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether something comes before this page.' },
+    startCursorFieldOptions: { description: 'The cursor of the first item of this page; null when it is empty.' },
+    endCursorFieldOptions: { description: 'The cursor of the last item of this page; null when it is empty.' },
+  },
+});
