@@ -1,8 +1,8 @@
+import type { Config } from './config.ts';
+import type { Context } from './context.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
-import type { Config } from './config.ts';
-import type { Context } from './context.ts';
 import { createPipeline } from './http/graphql.ts';
 import { HttpServer } from './http/server.ts';
 import { Sockets } from './http/sockets.ts';
@@ -56,13 +56,30 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       });
     }
     const databaseUrl = databaseUrlOf(config, embedded);
-    const { applied } = await migrate({ databaseUrl, log });
-    if (applied.length > 0) log.info({ applied }, 'migrations applied');
+    await migrate({ databaseUrl, log });
 
-    const store = await openStore({ ...storeOptions(config, databaseUrl), ...(onStatement && { onStatement }), migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)), log });
-    const contextOf = ({ requestId, signal }: { requestId: string; signal: AbortSignal }): Context => ({ store, actor: anonymous, loaders: store.loaders(anonymous), requestId, log, signal });
+    const store = await openStore({
+      ...storeOptions(config, databaseUrl),
+      ...(onStatement && { onStatement }),
+      migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)),
+      log,
+    });
+    const contextOf = ({ requestId, signal }: { requestId: string; signal: AbortSignal }): Context => ({
+      store,
+      actor: anonymous,
+      loaders: store.loaders(anonymous),
+      requestId,
+      log,
+      signal,
+    });
     const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, log };
-    const pipeline = createPipeline({ ...shared, schema, contextOf, maxRequestBytes: config.MAX_REQUEST_BYTES, graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production' });
+    const pipeline = createPipeline({
+      ...shared,
+      schema,
+      contextOf,
+      maxRequestBytes: config.MAX_REQUEST_BYTES,
+      graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
+    });
     const sockets = new Sockets({ ...shared, pipeline, maxMessageBytes: config.MAX_REQUEST_BYTES });
     started.push(async () => {
       // Closing the sockets waits for their clients, and requests that wait for an assessment end when the store stops: both at once.

@@ -12,7 +12,11 @@ const whole = (least: number, most: number) => {
 };
 const flag = z.enum(['true', 'false'], { error: 'must be true or false' }).transform((value) => value === 'true');
 const address = (...protocols: string[]) =>
-  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), { error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}` });
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+      error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+    });
 const second = 1_000;
 
 /** Every variable that the service reads; `.env.example` explains each, and a test holds the two together. */
@@ -46,7 +50,11 @@ export const variables = z.object({
     .default([]),
   ALLOW_UNAUTHENTICATED: flag.default(false),
   GRAPHIQL: flag.optional(),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }).default('info'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      error: 'must be fatal, error, warn, info, debug, trace or silent',
+    })
+    .default('info'),
   STOP_TIMEOUT_MS: whole(100, 600 * second).default(10 * second),
 });
 
@@ -66,9 +74,14 @@ export function readEnvironment(): NodeJS.ProcessEnv {
 export function parseConfig(environment: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));
   const parsed = variables.safeParse(given);
-  const problems = parsed.success ? contradictions(parsed.data) : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(given[String(path[0])])}`);
+  const problems = parsed.success
+    ? contradictions(parsed.data)
+    : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(given[String(path[0])])}`);
   if (parsed.success && problems.length === 0) return parsed.data;
-  throw new StartupError('CONFIG_INVALID', `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`);
+  throw new StartupError(
+    'CONFIG_INVALID',
+    `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`,
+  );
 }
 
 const shown = (value: string | undefined): string => (value === undefined || value.includes('@') ? '' : `, not "${value}"`);
@@ -76,9 +89,12 @@ const isLoopback = (host: string): boolean => host === 'localhost' || host === '
 
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
-  const open = 'anyone who can reach it may do everything. Set ALLOW_UNAUTHENTICATED=true only where the network itself keeps strangers out';
-  if (!config.ALLOW_UNAUTHENTICATED && config.NODE_ENV === 'production') problems.push(`NODE_ENV is production, and the service has no authentication yet: ${open}`);
-  else if (!config.ALLOW_UNAUTHENTICATED && !isLoopback(config.HOST)) problems.push(`HOST is ${config.HOST}, not a loopback address, and the service has no authentication yet: ${open}`);
+  const open =
+    'anyone who can reach it may do everything. Set ALLOW_UNAUTHENTICATED=true only where the network itself keeps strangers out';
+  if (!config.ALLOW_UNAUTHENTICATED && config.NODE_ENV === 'production')
+    problems.push(`NODE_ENV is production, and the service has no authentication yet: ${open}`);
+  else if (!config.ALLOW_UNAUTHENTICATED && !isLoopback(config.HOST))
+    problems.push(`HOST is ${config.HOST}, not a loopback address, and the service has no authentication yet: ${open}`);
   if (config.RETRY_CAP_MS < config.RETRY_BASE_MS) problems.push('RETRY_CAP_MS must not be less than RETRY_BASE_MS');
   return problems;
 }

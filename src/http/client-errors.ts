@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import { isDatabaseAway, InvalidInputError, isStatementTimeout, type Logger, RefusalError, UnavailableError } from '../store/index.ts';
+import { InvalidInputError, isDatabaseAway, isStatementTimeout, type Logger, RefusalError, UnavailableError } from '../store/index.ts';
 
 /** Which request an error belongs to, for the log. */
 export interface ErrorPlace {
@@ -16,7 +16,8 @@ const told = new WeakSet<object>();
 export function toClientError(error: unknown, { requestId, log }: ErrorPlace): GraphQLError {
   if (error instanceof GraphQLError && told.has(error)) return error;
   const cause = causeOf(error);
-  const answer = cause instanceof GraphQLError ? ownError(error as GraphQLError) : (refusal(cause, error) ?? fault(cause, error, requestId, log));
+  const answer =
+    cause instanceof GraphQLError ? ownError(error as GraphQLError) : (refusal(cause, error) ?? fault(cause, error, requestId, log));
   told.add(answer);
   return answer;
 }
@@ -45,9 +46,14 @@ function refusal(cause: unknown, error: unknown): GraphQLError | undefined {
 function fault(cause: unknown, error: unknown, requestId: string | undefined, log: Logger): GraphQLError {
   const path = error instanceof GraphQLError ? error.path?.join('.') : undefined;
   log.error({ err: cause, requestId, path }, 'a request failed for a reason that is not its own');
-  if (isStatementTimeout(cause)) return rebuilt(error, 'The database did not answer in time.', { code: 'TIMEOUT', retryAfterMs: 1_000, requestId });
-  if (isDatabaseAway(cause)) return rebuilt(error, 'The database cannot be reached right now.', { code: 'OVERLOADED', retryAfterMs: 1_000, requestId });
-  return rebuilt(error, 'The service failed to answer this. Its operators find the reason in the log under the request id.', { code: 'INTERNAL', requestId });
+  if (isStatementTimeout(cause))
+    return rebuilt(error, 'The database did not answer in time.', { code: 'TIMEOUT', retryAfterMs: 1_000, requestId });
+  if (isDatabaseAway(cause))
+    return rebuilt(error, 'The database cannot be reached right now.', { code: 'OVERLOADED', retryAfterMs: 1_000, requestId });
+  return rebuilt(error, 'The service failed to answer this. Its operators find the reason in the log under the request id.', {
+    code: 'INTERNAL',
+    requestId,
+  });
 }
 
 function rebuilt(error: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {

@@ -11,7 +11,9 @@ const maxNesting = 200;
  */
 export function parseWithinLimits(source: string | Source, options?: ParseOptions): DocumentNode {
   if (nestingOf(typeof source === 'string' ? source : source.body) > maxNesting) {
-    throw new GraphQLError(`The document is nested deeper than ${maxNesting} levels.`, { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } } });
+    throw new GraphQLError(`The document is nested deeper than ${maxNesting} levels.`, {
+      extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } },
+    });
   }
   return parse(source, { ...options, maxTokens });
 }
@@ -20,7 +22,7 @@ export function parseWithinLimits(source: string | Source, options?: ParseOption
 function nestingOf(document: string): number {
   let depth = 0;
   let deepest = 0;
-  for (const [token] of document.matchAll(/"""(?:\\"""|[^])*?"""|"(?:\\.|[^"\\\n])*"|#.*|[{[(]|[)\]}]/g)) {
+  for (const [token] of document.matchAll(/"""(?:\\"""|[\s\S])*?"""|"(?:\\.|[^"\\\n])*"|#.*|[{[(]|[)\]}]/g)) {
     if (token === '{' || token === '[' || token === '(') deepest = Math.max(deepest, ++depth);
     else if (token === '}' || token === ']' || token === ')') depth--;
   }

@@ -72,7 +72,10 @@ const variables = (values: object): string => JSON.stringify(values, null, 2);
 
 /** The tabs that GraphiQL opens with: the whole way of an assessment, ready to run. */
 export const exampleTabs = [
-  { query: submit, variables: variables({ input: { ...assessmentId, type: 'HEALTH', serverName: 'web-1.example.com', metadata: { ticket: 'OPS-42' } } }) },
+  {
+    query: submit,
+    variables: variables({ input: { ...assessmentId, type: 'HEALTH', serverName: 'web-1.example.com', metadata: { ticket: 'OPS-42' } } }),
+  },
   { query: watch, variables: variables(assessmentId) },
   { query: work, variables: variables(assessmentId) },
   { query: wait, variables: variables(assessmentId) },

@@ -29,7 +29,15 @@ export interface GraphQLOptions {
 export type GraphQLPipeline = YogaServerInstance<Operation, Context>;
 
 /** The GraphQL pipeline; it answers HTTP and server-sent events by itself, and sockets through `getEnveloped`. */
-export const createPipeline = ({ schema, contextOf, path, maxRequestBytes, allowedOrigins, graphiql, log }: GraphQLOptions): GraphQLPipeline =>
+export const createPipeline = ({
+  schema,
+  contextOf,
+  path,
+  maxRequestBytes,
+  allowedOrigins,
+  graphiql,
+  log,
+}: GraphQLOptions): GraphQLPipeline =>
   createYoga<Operation, Context>({
     schema,
     graphqlEndpoint: path,
@@ -42,6 +50,11 @@ export const createPipeline = ({ schema, contextOf, path, maxRequestBytes, allow
     cors: allowedOrigins.length > 0 ? { origin: [...allowedOrigins], credentials: true, exposedHeaders: ['x-request-id'] } : false,
     landingPage: false,
     healthCheckEndpoint: '/health/graphql',
-    graphiql: graphiql && { title: 'AssessmentStore', subscriptionsProtocol: 'WS', defaultTabs: exampleTabs, defaultEditorToolsVisibility: 'variables' },
+    graphiql: graphiql && {
+      title: 'AssessmentStore',
+      subscriptionsProtocol: 'WS',
+      defaultTabs: exampleTabs,
+      defaultEditorToolsVisibility: 'variables',
+    },
     renderGraphiQL,
   });

@@ -33,9 +33,12 @@ export class HttpServer {
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => void this.#answer(request, response).catch((error: unknown) => this.#answerFault(response, error)));
+    this.#server = createServer(
+      (request, response) => void this.#answer(request, response).catch((error: unknown) => this.#answerFault(response, error)),
+    );
     this.#server.on('upgrade', (request, socket, head) => {
-      if (this.#service === undefined || this.#stopping) socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n');
+      if (this.#service === undefined || this.#stopping)
+        socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n');
       else this.#service.sockets.upgrade(request, socket, head);
     });
   }
@@ -70,7 +73,9 @@ export class HttpServer {
   /** Resolves when every connection has ended; cuts off after `timeoutMs` those that have not. */
   async stop(timeoutMs: number): Promise<void> {
     this.drain();
-    const closed = new Promise<void>((resolve) => (this.#server.listening ? this.#server.once('close', resolve) : this.#server.close(() => resolve())));
+    const closed = new Promise<void>((resolve) =>
+      this.#server.listening ? this.#server.once('close', resolve) : this.#server.close(() => resolve()),
+    );
     this.#server.closeIdleConnections();
     const cutOff = setTimeout(() => {
       this.#service?.sockets.terminate();
@@ -85,7 +90,8 @@ export class HttpServer {
     if (path === '/health/live') return answerLive(response);
     if (this.#service === undefined || this.#stopping) return this.#answerNotReady(response);
     if (path === '/health/ready') return answerReady(response, await this.#service.health());
-    if (path !== this.#options.path) return answerJson(response, 404, { error: `Nothing is at ${path}.`, paths: [this.#options.path, '/health/live', '/health/ready'] });
+    if (path !== this.#options.path)
+      return answerJson(response, 404, { error: `Nothing is at ${path}.`, paths: [this.#options.path, '/health/live', '/health/ready'] });
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);

@@ -81,7 +81,10 @@ export class Sockets {
     return URL.canParse(origin) && new URL(origin).host === host;
   }
 
-  async #prepare(socket: WebSocket, payload: { query: string; operationName?: string | null | undefined; variables?: Record<string, unknown> | null | undefined }) {
+  async #prepare(
+    socket: WebSocket,
+    payload: { query: string; operationName?: string | null | undefined; variables?: Record<string, unknown> | null | undefined },
+  ) {
     const requestId = randomUUID();
     const signal = this.#gone.get(socket)?.signal ?? AbortSignal.abort();
     try {
@@ -90,7 +93,14 @@ export class Sockets {
       const problems: readonly GraphQLError[] = validate(schema, document);
       if (problems.length > 0) return problems.map((problem) => withoutHttpStatus(toClientError(problem, { ...this.#options, requestId })));
       const contextValue: Context = await contextFactory();
-      return { schema, document, operationName: payload.operationName, variableValues: payload.variables, contextValue, rootValue: { execute, subscribe } } as ExecutionArgs;
+      return {
+        schema,
+        document,
+        operationName: payload.operationName,
+        variableValues: payload.variables,
+        contextValue,
+        rootValue: { execute, subscribe },
+      } as ExecutionArgs;
     } catch (error) {
       return [withoutHttpStatus(toClientError(error, { ...this.#options, requestId }))];
     }
@@ -111,12 +121,26 @@ function rejected(error: GraphQLError): AsyncIterable<ExecutionResult> {
 }
 
 /** A result whose errors are as a socket may see them; undefined when there are none, and it can be sent as it is. */
-function formatted({ errors, data, extensions }: { errors?: readonly GraphQLError[] | undefined; data?: FormattedExecutionResult['data'] | undefined; extensions?: FormattedExecutionResult['extensions'] | undefined }): FormattedExecutionResult | undefined {
+function formatted({
+  errors,
+  data,
+  extensions,
+}: {
+  errors?: readonly GraphQLError[] | undefined;
+  data?: FormattedExecutionResult['data'] | undefined;
+  extensions?: FormattedExecutionResult['extensions'] | undefined;
+}): FormattedExecutionResult | undefined {
   if (errors === undefined) return undefined;
-  return { errors: errors.map((error) => withoutHttpStatus(error).toJSON()), ...(data !== undefined && { data }), ...(extensions && { extensions }) };
+  return {
+    errors: errors.map((error) => withoutHttpStatus(error).toJSON()),
+    ...(data !== undefined && { data }),
+    ...(extensions && { extensions }),
+  };
 }
 
 function refuse(socket: Duplex, status: number, message: string): void {
   const reason = status === 404 ? 'Not Found' : 'Forbidden';
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(message)}\r\n\r\n${message}`);
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+  );
 }

@@ -11,7 +11,9 @@ export async function subscribe(args: ExecutionArgs): Promise<AsyncIterableItera
   if (!(Symbol.asyncIterator in source)) return source;
   const events = source[Symbol.asyncIterator]();
   const executed = async (next: IteratorResult<unknown>): Promise<IteratorResult<ExecutionResult>> =>
-    next.done ? { done: true, value: undefined } : { done: false, value: await execute({ ...args, rootValue: next.value, contextValue: freshContext(args.contextValue as Context) }) };
+    next.done
+      ? { done: true, value: undefined }
+      : { done: false, value: await execute({ ...args, rootValue: next.value, contextValue: freshContext(args.contextValue as Context) }) };
   const stream: AsyncIterableIterator<ExecutionResult> = {
     next: async () => executed(await orRequestError(events.next())),
     return: async () => {

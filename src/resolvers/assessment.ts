@@ -6,6 +6,7 @@ export const options = async ({ id }: Assessment, _: unknown, { loaders }: Conte
 
 export const requestData = ({ id }: Assessment, _: unknown, { loaders }: Context) => loaders.request.load(id);
 
-export const resultData = ({ id, state }: Assessment, _: unknown, { loaders }: Context) => (state === 'COMPLETED' ? loaders.result.load(id) : null);
+export const resultData = ({ id, state }: Assessment, _: unknown, { loaders }: Context) =>
+  state === 'COMPLETED' ? loaders.result.load(id) : null;
 
 export const auditTrail = (assessment: Assessment, page: Page, { loaders }: Context) => loaders.auditTrail(assessment, page);

@@ -1,11 +1,20 @@
 import type { Context } from '../context.ts';
-import type { CancelAssessment, CompleteAssessment, CreateAssessment, FailAssessment, RetryAssessment, StartProcessing, UpdateProgress } from '../store/index.ts';
+import type {
+  CancelAssessment,
+  CompleteAssessment,
+  CreateAssessment,
+  FailAssessment,
+  RetryAssessment,
+  StartProcessing,
+  UpdateProgress,
+} from '../store/index.ts';
 
 interface Args<Input> {
   input: Input;
 }
 
-export const createAssessment = (_: unknown, { input }: Args<CreateAssessment>, { store, actor }: Context) => store.createAssessment(input, actor);
+export const createAssessment = (_: unknown, { input }: Args<CreateAssessment>, { store, actor }: Context) =>
+  store.createAssessment(input, actor);
 
 export const startProcessing = async (_: unknown, { input }: Args<StartProcessing>, { store, actor }: Context) => ({
   assessment: await store.startProcessing(input, actor),

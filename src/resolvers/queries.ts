@@ -1,22 +1,32 @@
 import type { Context } from '../context.ts';
-import { type Assessment, checkAssessmentId, type Connection, InvalidInputError, type ListAssessments, type WaitForCompletion } from '../store/index.ts';
+import {
+  type Assessment,
+  type Connection,
+  checkAssessmentId,
+  InvalidInputError,
+  type ListAssessments,
+  type WaitForCompletion,
+} from '../store/index.ts';
 
 /** A page of a list, which counts the whole list only when it is asked to. */
 export type AssessmentConnection = Connection<Assessment> & { totalCount: () => Promise<number> };
 
-export const assessment = (_: unknown, { assessmentId }: { assessmentId: string }, { loaders }: Context) => loaders.assessment.load(checkAssessmentId(assessmentId));
+export const assessment = (_: unknown, { assessmentId }: { assessmentId: string }, { loaders }: Context) =>
+  loaders.assessment.load(checkAssessmentId(assessmentId));
 
 export const assessments = async (_: unknown, args: ListAssessments, { store, actor }: Context): Promise<AssessmentConnection> => ({
   ...(await store.listAssessments(args, actor)),
   totalCount: () => store.countAssessments(args, actor),
 });
 
-export const waitForAssessment = (_: unknown, args: WaitForCompletion, { store, actor, signal }: Context) => store.waitForCompletion(args, actor, signal);
+export const waitForAssessment = (_: unknown, args: WaitForCompletion, { store, actor, signal }: Context) =>
+  store.waitForCompletion(args, actor, signal);
 
 export const node = (_: unknown, { id }: { id: string | number }, context: Context) => loadNode(String(id), 'id', context);
 
 export const nodes = (_: unknown, { ids }: { ids: (string | number)[] }, context: Context) => {
-  if (ids.length > maxNodes) throw new InvalidInputError([{ path: ['ids'], message: `must be at most ${maxNodes} ids, not ${ids.length}` }]);
+  if (ids.length > maxNodes)
+    throw new InvalidInputError([{ path: ['ids'], message: `must be at most ${maxNodes} ids, not ${ids.length}` }]);
   return Promise.all(ids.map((id) => loadNode(String(id), 'ids', context)));
 };
 

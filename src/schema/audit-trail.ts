@@ -13,7 +13,9 @@ const AssessmentAuditEntry = builder.node(builder.objectRef<AuditEntry>('Assessm
     versionFrom: t.exposeInt('versionFrom', { nullable: true, description: 'The version before; null for the creation.' }),
     versionTo: t.exposeInt('versionTo', { description: 'The version after.' }),
     progress: t.exposeInt('progress', { description: 'The progress after.' }),
-    changedBy: t.exposeString('changedBy', { description: 'Who made the change: the authenticated subject, or the database role of a direct UPDATE.' }),
+    changedBy: t.exposeString('changedBy', {
+      description: 'Who made the change: the authenticated subject, or the database role of a direct UPDATE.',
+    }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why, where a reason was given.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the change was made.' }),
   }),

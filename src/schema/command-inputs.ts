@@ -10,7 +10,10 @@ const AssessmentOptionsInput = builder.inputType('AssessmentOptionsInput', {
     checkServerStatus: t.boolean({ defaultValue: true, description: 'Whether to check the status of the server.' }),
     validateConfig: t.boolean({ defaultValue: false, description: 'Whether to check the configuration of the server.' }),
     checkCompliance: t.boolean({ defaultValue: true, description: 'Whether to check compliance.' }),
-    serverFilter: t.stringList({ defaultValue: [], description: 'To which servers to limit it: at most 1000 names of at most 255 characters; empty means no limit.' }),
+    serverFilter: t.stringList({
+      defaultValue: [],
+      description: 'To which servers to limit it: at most 1000 names of at most 255 characters; empty means no limit.',
+    }),
     deepScan: t.boolean({ defaultValue: false, description: 'Whether to look more closely, which takes longer.' }),
     timeout: t.int({ description: 'How long the check itself may take, in milliseconds.' }),
   }),
@@ -19,7 +22,10 @@ const AssessmentOptionsInput = builder.inputType('AssessmentOptionsInput', {
 export const CreateAssessmentInput = builder.inputType('CreateAssessmentInput', {
   description: 'An assessment to create. As JSON it may have at most 1 MiB.',
   fields: (t) => ({
-    assessmentId: t.string({ description: "The caller's own key: 1 to 255 characters. The same key with the same request is the same assessment. Default: a new UUIDv7." }),
+    assessmentId: t.string({
+      description:
+        "The caller's own key: 1 to 255 characters. The same key with the same request is the same assessment. Default: a new UUIDv7.",
+    }),
     type: t.field({ type: AssessmentType, required: true, description: 'What kind of check it is.' }),
     source: t.field({ type: AssessmentSource, required: true, defaultValue: 'API', description: 'Which system submits it.' }),
     serverName: t.string({ description: 'The server that it is about: 1 to 255 characters.' }),

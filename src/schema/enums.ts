@@ -80,5 +80,7 @@ const errorDescriptions: Record<Code, string> = {
 
 export const ErrorCode = builder.enumType('ErrorCode', {
   description: 'Why a request was refused; nothing was changed.',
-  values: Object.fromEntries(Object.entries(errorDescriptions).map(([code, description]) => [code, { description }])) as { [code in Code]: { description: string } },
+  values: Object.fromEntries(Object.entries(errorDescriptions).map(([code, description]) => [code, { description }])) as {
+    [code in Code]: { description: string };
+  },
 });

@@ -4,7 +4,7 @@ import {
   InvalidInputError,
   InvalidTransitionError,
   NotFoundError,
-  RefusalError,
+  type RefusalError,
   VersionConflictError,
 } from '../store/index.ts';
 import { AssessmentNode } from './assessment.ts';
@@ -22,7 +22,9 @@ const ErrorInterface = builder.interfaceRef<RefusalError>('Error').implement({
 const InvalidField = builder.objectRef<InvalidInputError['fields'][number]>('InvalidField').implement({
   description: 'One field of the input that is not as it must be.',
   fields: (t) => ({
-    path: t.exposeStringList('path', { description: 'Where in the input, the outermost name first; empty when no single field is to blame.' }),
+    path: t.exposeStringList('path', {
+      description: 'Where in the input, the outermost name first; empty when no single field is to blame.',
+    }),
     message: t.exposeString('message', { description: 'What is wrong with it, and what would be right.' }),
   }),
 });
@@ -55,7 +57,11 @@ builder.objectType(InvalidTransitionError, {
   fields: (t) => ({
     from: t.expose('from', { type: AssessmentState, description: 'The state that it has.' }),
     to: t.expose('to', { type: AssessmentState, description: 'The state that was asked for.' }),
-    allowed: t.field({ type: [AssessmentState], description: 'The states that it can go to from here.', resolve: ({ allowed }) => allowed }),
+    allowed: t.field({
+      type: [AssessmentState],
+      description: 'The states that it can go to from here.',
+      resolve: ({ allowed }) => allowed,
+    }),
     assessment: t.expose('assessment', { type: AssessmentNode, description: 'The assessment as it is.' }),
   }),
 });

@@ -1,6 +1,6 @@
+import type { AssessmentFilter as Filter } from '../store/index.ts';
 import { builder } from './builder.ts';
 import { AssessmentOrderField, AssessmentSource, AssessmentState, AssessmentType, OrderDirection } from './enums.ts';
-import type { AssessmentFilter as Filter } from '../store/index.ts';
 
 const StringFilter = builder.inputType('StringFilter', {
   description: 'Conditions on a text, joined by AND; capital and small letters are different.',
@@ -56,7 +56,8 @@ const AssessmentSourceFilter = builder.inputType('AssessmentSourceFilter', {
 });
 
 export const AssessmentFilter = builder.inputRef<Filter>('AssessmentFilter').implement({
-  description: 'Which assessments. Fields are joined by AND; what is null or left out is no condition; a condition on a field without a value is false.',
+  description:
+    'Which assessments. Fields are joined by AND; what is null or left out is no condition; a condition on a field without a value is false.',
   fields: (t) => ({
     assessmentId: t.field({ type: StringFilter, description: "By the caller's own key." }),
     state: t.field({ type: AssessmentStateFilter, description: 'By state.' }),

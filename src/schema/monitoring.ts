@@ -1,5 +1,5 @@
 import * as resolvers from '../resolvers/monitoring.ts';
-import type { AssessmentStats as Stats, HealthCheck as Check, HealthStatus as Status, StatsBucket } from '../store/index.ts';
+import type { HealthCheck as Check, AssessmentStats as Stats, StatsBucket, HealthStatus as Status } from '../store/index.ts';
 import { builder } from './builder.ts';
 import { AssessmentType, HealthState } from './enums.ts';
 
@@ -11,7 +11,10 @@ const AssessmentStatsBucket = builder.objectRef<StatsBucket>('AssessmentStatsBuc
     completed: t.exposeInt('completed', { description: 'How many completed.' }),
     failed: t.exposeInt('failed', { description: 'How many failed.' }),
     cancelled: t.exposeInt('cancelled', { description: 'How many were cancelled.' }),
-    averageProcessingTimeMs: t.exposeFloat('averageProcessingTimeMs', { nullable: true, description: 'Average time from start to end of those that ended, in milliseconds.' }),
+    averageProcessingTimeMs: t.exposeFloat('averageProcessingTimeMs', {
+      nullable: true,
+      description: 'Average time from start to end of those that ended, in milliseconds.',
+    }),
   }),
 });
 
@@ -25,14 +28,34 @@ const AssessmentStats = builder.objectRef<Stats>('AssessmentStats').implement({
     completed: t.exposeInt('completed', { description: 'COMPLETED in all.' }),
     failed: t.exposeInt('failed', { description: 'FAILED in all.' }),
     cancelled: t.exposeInt('cancelled', { description: 'CANCELLED in all.' }),
-    averageProcessingTimeMs: t.exposeFloat('averageProcessingTimeMs', { nullable: true, description: 'Average time from start to end in the window, in milliseconds.' }),
-    p50ProcessingTimeMs: t.exposeFloat('p50ProcessingTimeMs', { nullable: true, description: 'Median time from start to end in the window, in milliseconds.' }),
-    p95ProcessingTimeMs: t.exposeFloat('p95ProcessingTimeMs', { nullable: true, description: '95 of 100 in the window took at most this, in milliseconds.' }),
-    p99ProcessingTimeMs: t.exposeFloat('p99ProcessingTimeMs', { nullable: true, description: '99 of 100 in the window took at most this, in milliseconds.' }),
-    throughputPerMinute: t.exposeFloat('throughputPerMinute', { description: 'How many reached a terminal state in the window, per minute.' }),
+    averageProcessingTimeMs: t.exposeFloat('averageProcessingTimeMs', {
+      nullable: true,
+      description: 'Average time from start to end in the window, in milliseconds.',
+    }),
+    p50ProcessingTimeMs: t.exposeFloat('p50ProcessingTimeMs', {
+      nullable: true,
+      description: 'Median time from start to end in the window, in milliseconds.',
+    }),
+    p95ProcessingTimeMs: t.exposeFloat('p95ProcessingTimeMs', {
+      nullable: true,
+      description: '95 of 100 in the window took at most this, in milliseconds.',
+    }),
+    p99ProcessingTimeMs: t.exposeFloat('p99ProcessingTimeMs', {
+      nullable: true,
+      description: '99 of 100 in the window took at most this, in milliseconds.',
+    }),
+    throughputPerMinute: t.exposeFloat('throughputPerMinute', {
+      description: 'How many reached a terminal state in the window, per minute.',
+    }),
     errorRate: t.exposeFloat('errorRate', { description: 'failed / (completed + failed) in the window, 0 to 1; 0 when none ended.' }),
-    oldestPendingAgeMs: t.exposeInt('oldestPendingAgeMs', { nullable: true, description: 'How long the oldest PENDING one has been waiting, in milliseconds.' }),
-    series: t.expose('series', { type: [AssessmentStatsBucket], description: 'One bucket a minute over the window, the oldest first; for charts.' }),
+    oldestPendingAgeMs: t.exposeInt('oldestPendingAgeMs', {
+      nullable: true,
+      description: 'How long the oldest PENDING one has been waiting, in milliseconds.',
+    }),
+    series: t.expose('series', {
+      type: [AssessmentStatsBucket],
+      description: 'One bucket a minute over the window, the oldest first; for charts.',
+    }),
   }),
 });
 

@@ -17,7 +17,9 @@ const CreateAssessmentPayload = builder.objectRef<Created>('CreateAssessmentPayl
   description: 'The assessment that was asked for.',
   fields: (t) => ({
     assessment: t.expose('assessment', { type: AssessmentNode, description: 'The assessment.' }),
-    created: t.exposeBoolean('created', { description: 'Whether this call created it; false: the same request was made before, and this is its assessment.' }),
+    created: t.exposeBoolean('created', {
+      description: 'Whether this call created it; false: the same request was made before, and this is its assessment.',
+    }),
   }),
 });
 
@@ -40,11 +42,13 @@ const workErrors = [...changeErrors, ClaimLostError];
 const result = (name: string) => ({ name, description: 'What the command did, or why it was refused.' });
 
 builder.mutationType({
-  description: 'The commands of the lifecycle. Each is atomic, is audited, and is answered after its COMMIT; a refusal is a member of the result and changes nothing.',
+  description:
+    'The commands of the lifecycle. Each is atomic, is audited, and is answered after its COMMIT; a refusal is a member of the result and changes nothing.',
   fields: (t) => ({
     createAssessment: t.field({
       type: CreateAssessmentPayload,
-      description: 'Creates an assessment, PENDING. Repeating the same request with the same key is harmless: it gives the same assessment.',
+      description:
+        'Creates an assessment, PENDING. Repeating the same request with the same key is harmless: it gives the same assessment.',
       errors: { types: [InvalidInputError, AlreadyExistsError], union: result('CreateAssessmentResult') },
       args: { input: t.arg({ type: inputs.CreateAssessmentInput, required: true, description: 'The assessment to create.' }) },
       resolve: resolvers.createAssessment,

@@ -1,5 +1,5 @@
-import * as resolvers from '../resolvers/queries.ts';
 import type { AssessmentConnection as ConnectionShape } from '../resolvers/queries.ts';
+import * as resolvers from '../resolvers/queries.ts';
 import { type Assessment, NotFoundError } from '../store/index.ts';
 import { AssessmentNode } from './assessment.ts';
 import { builder } from './builder.ts';
@@ -20,14 +20,20 @@ const AssessmentConnection = builder.objectRef<ConnectionShape>('AssessmentConne
     edges: t.field({ type: [AssessmentEdge], description: 'The assessments with their cursors.', resolve: ({ items }) => items }),
     nodes: t.field({ type: [AssessmentNode], description: 'The assessments.', resolve: ({ items }) => items.map(({ node }) => node) }),
     pageInfo: t.field({ type: builder.pageInfoRef(), description: 'Where this page stands in the list.', resolve: pageInfoOf }),
-    totalCount: t.int({ description: 'How many match in all; counted only when it is selected.', resolve: ({ totalCount }) => totalCount() }),
+    totalCount: t.int({
+      description: 'How many match in all; counted only when it is selected.',
+      resolve: ({ totalCount }) => totalCount(),
+    }),
   }),
 });
 
 const WaitForAssessmentPayload = builder.objectRef<{ assessment: Assessment; timedOut: boolean }>('WaitForAssessmentPayload').implement({
   description: 'How a wait ended.',
   fields: (t) => ({
-    assessment: t.expose('assessment', { type: AssessmentNode, description: 'The assessment: terminal, or as it was when the time was up.' }),
+    assessment: t.expose('assessment', {
+      type: AssessmentNode,
+      description: 'The assessment: terminal, or as it was when the time was up.',
+    }),
     timedOut: t.exposeBoolean('timedOut', { description: 'Whether the time was up before it was terminal; wait again to go on.' }),
   }),
 });
@@ -61,7 +67,9 @@ builder.queryType({
       description: 'Assessments that match, page by page; the newest first unless `orderBy` says otherwise.',
       args: {
         where: t.arg({ type: AssessmentFilter, description: 'Which assessments. Default: all.' }),
-        search: t.arg.string({ description: 'Words that occur in server name, message, error or request; "a phrase" in quotes, -word for its absence.' }),
+        search: t.arg.string({
+          description: 'Words that occur in server name, message, error or request; "a phrase" in quotes, -word for its absence.',
+        }),
         orderBy: t.arg({ type: AssessmentOrder, description: 'In which order. Default: CREATED_AT DESC.' }),
         ...pageArgs(t),
       },

@@ -11,4 +11,7 @@ builder.addScalarType(
     specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   }),
 );
-builder.addScalarType('JSONObject', new GraphQLScalarType({ ...GraphQLJSONObject.toConfig(), description: 'A JSON object: nested at most 64 levels deep, at most 1 MiB.' }));
+builder.addScalarType(
+  'JSONObject',
+  new GraphQLScalarType({ ...GraphQLJSONObject.toConfig(), description: 'A JSON object: nested at most 64 levels deep, at most 1 MiB.' }),
+);

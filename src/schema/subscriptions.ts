@@ -8,7 +8,11 @@ const AssessmentUpdate = builder.objectRef<Update>('AssessmentUpdate').implement
   description: 'One change of an assessment, with the assessment as it was after it.',
   fields: (t) => ({
     kind: t.expose('kind', { type: AssessmentUpdateKind, description: 'What the change was.' }),
-    previousState: t.expose('previousState', { type: AssessmentState, nullable: true, description: 'The state before; null for CREATED and SNAPSHOT.' }),
+    previousState: t.expose('previousState', {
+      type: AssessmentState,
+      nullable: true,
+      description: 'The state before; null for CREATED and SNAPSHOT.',
+    }),
     assessment: t.expose('assessment', { type: AssessmentNode, description: 'The assessment after the change.' }),
     cursor: t.string({ description: 'Names this update; opaque.', resolve: resolvers.updateCursor }),
   }),
@@ -25,7 +29,9 @@ builder.subscriptionType({
         'after which the server completes the subscription. An unknown assessment is refused with extensions.code NOT_FOUND.',
       args: {
         assessmentId: t.arg.string({ required: true, description: "The caller's own key." }),
-        afterVersion: t.arg.int({ description: 'The last version that the client has seen: what is not newer is left out. For going on after a lost connection.' }),
+        afterVersion: t.arg.int({
+          description: 'The last version that the client has seen: what is not newer is left out. For going on after a lost connection.',
+        }),
       },
       subscribe: resolvers.assessmentUpdated,
       resolve: (update: Update) => update,

@@ -67,5 +67,8 @@ export const isStatementTimeout = (error: unknown): boolean => sqlStateOf(error)
 export function isDatabaseAway(error: unknown): boolean {
   if (/^(08|53|57P)/.test(sqlStateOf(error) ?? '')) return true;
   const kind = error instanceof Prisma.PrismaClientKnownRequestError ? causeOf(error)['kind'] : undefined;
-  return ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'].includes(String(kind)) || /Connection terminated|timeout exceeded when trying to connect/.test(databaseMessageOf(error));
+  return (
+    ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'].includes(String(kind)) ||
+    /Connection terminated|timeout exceeded when trying to connect/.test(databaseMessageOf(error))
+  );
 }

@@ -2,6 +2,7 @@ export type { Actor, Assessment, AssessmentData, AssessmentKey, AssessmentWithDa
 export type { AuditEntry } from './audit-trail.ts';
 export type { Created } from './commands.ts';
 export type { Connection, Page } from './cursor.ts';
+export { isDatabaseAway, isStatementTimeout } from './database.ts';
 export * from './errors.ts';
 export type { AssessmentFilter } from './filter.ts';
 export type { HealthCheck, HealthState, HealthStatus } from './health.ts';
@@ -14,6 +15,7 @@ export type {
   StartProcessing,
   UpdateProgress,
 } from './inputs.ts';
+export { checkAssessmentId } from './inputs.ts';
 export * from './lifecycle.ts';
 export type { AssessmentOrder, ListAssessments } from './list-assessments.ts';
 export type { Loaders } from './loaders.ts';
@@ -22,6 +24,4 @@ export { type AssessmentOptions, optionsOf } from './request.ts';
 export type { AssessmentStats, StatsBucket, StatsQuery } from './stats.ts';
 export { AssessmentStore, openStore, type StoreOptions } from './store.ts';
 export { type AssessmentUpdate, updateCursor } from './updates.ts';
-export { checkAssessmentId } from './inputs.ts';
 export type { WaitForCompletion, WatchAssessment } from './wait.ts';
-export { isDatabaseAway, isStatementTimeout } from './database.ts';

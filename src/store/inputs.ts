@@ -127,4 +127,5 @@ export function encodeBody(field: string, body: JsonObject, maxBytes: number): s
 }
 
 /** The key of an assessment. @throws InvalidInputError naming `assessmentId` */
-export const checkAssessmentId = (assessmentId: string): string => checkInput(z.object({ assessmentId: assessmentIdSchema }), { assessmentId }).assessmentId;
+export const checkAssessmentId = (assessmentId: string): string =>
+  checkInput(z.object({ assessmentId: assessmentIdSchema }), { assessmentId }).assessmentId;

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts';
+import { migrate } from '../../src/database/migrate.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A PostgreSQL server, by a role that may create databases. */
+    serverUrl: string;
+    /** A migrated database that tests clone. */
+    templateDatabase: string;
+    /** A Redis server; empty when there is none. */
+    redisUrl: string;
+  }
+}
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** Finds or starts the servers that the tests need, and makes the template database. Gives what stops and removes them. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const postgres = await findPostgres();
+  const redis = await findRedis();
+  const template = `assessment_template_${process.pid}`;
+  const admin = new pg.Client(postgres.url);
+  await admin.connect();
+  await admin.query(`create database ${template}`);
+  await migrate({ databaseUrl: databaseUrl(postgres.url, template), log: silent });
+  project.provide('serverUrl', postgres.url);
+  project.provide('templateDatabase', template);
+  project.provide('redisUrl', redis.url);
+  return async () => {
+    await admin.query(`drop database if exists ${template} with (force)`);
+    await admin.end();
+    await redis.stop();
+    await postgres.stop();
+  };
+}
+
+const databaseUrl = (server: string, database: string): string => Object.assign(new URL(server), { pathname: `/${database}` }).href;
+
+interface Server {
+  url: string;
+  stop: () => Promise<void>;
+}
+
+async function findPostgres(): Promise<Server> {
+  const given = process.env['DATABASE_URL'];
+  if (given) return { url: given, stop: async () => {} };
+  // Where also the system user `postgres` can get at it, should the tests run as root.
+  const folder = await mkdtemp(join(tmpdir(), 'assessment-store-test-'));
+  const embedded = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: silent });
+  return {
+    url: embedded.url,
+    stop: async () => {
+      await embedded.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function findRedis(): Promise<Server> {
+  const given = process.env['REDIS_URL'];
+  if (given) return { url: given, stop: async () => {} };
+  const port = await freePort();
+  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
+    stdio: 'ignore',
+  });
+  const failed = once(server, 'error').then(() => true);
+  const client = new Redis({ port, lazyConnect: true, retryStrategy: (tries) => (tries > 100 ? null : 50), maxRetriesPerRequest: null });
+  client.on('error', () => {});
+  const started = client.connect().then(() => false);
+  const missing = await Promise.race([failed, started]);
+  client.disconnect();
+  started.catch(() => {});
+  if (missing) {
+    console.warn(
+      '\n*** No Redis: the tests of several instances over Redis are SKIPPED. Set REDIS_URL, or install redis-server (apt-get install redis-server). ***\n',
+    );
+    return { url: '', stop: async () => {} };
+  }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    stop: async () => {
+      server.kill('SIGTERM');
+      await once(server, 'exit');
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
