@@ -109,9 +109,7 @@ export class Commands {
       requestHash: requestHashOf(requestData),
       changedBy: actor.subject,
     };
-    const outcome = await this.#answered(this.#creations.run(item));
-    if (!outcome.created && outcome.requestHash !== item.requestHash) throw new AlreadyExistsError(outcome.assessment);
-    return { assessment: outcome.assessment, created: outcome.created };
+    return this.#create(item);
   }
 
   startProcessing(input: StartProcessing, actor: Actor): Promise<Assessment> {
@@ -138,6 +136,21 @@ export class Commands {
 
   retryAssessment(input: RetryAssessment, actor: Actor): Promise<Assessment> {
     return this.#change('RETRY', retryAssessmentSchema, input, actor);
+  }
+
+  async #create(item: NewAssessment): Promise<Created> {
+    const outcome = await this.#answered(this.#creations.run(item));
+    switch (outcome.outcome) {
+      case 'CREATED':
+        return { assessment: outcome.assessment, created: true };
+      case 'EXISTS':
+        if (outcome.requestHash !== item.requestHash) throw new AlreadyExistsError(outcome.assessment);
+        return { assessment: outcome.assessment, created: false };
+      case 'GONE':
+        return this.#create(item);
+      default:
+        return outcome satisfies never;
+    }
   }
 
   async #change<Schema extends z.ZodType<ChangeInput>>(
@@ -215,7 +228,7 @@ interface Change {
 
 const publishable = {
   created: (outcomes: readonly CreateOutcome[]): Change[] =>
-    outcomes.flatMap((outcome) => (outcome.created ? [{ assessment: outcome.assessment, previousState: null }] : [])),
+    outcomes.flatMap((outcome) => (outcome.outcome === 'CREATED' ? [{ assessment: outcome.assessment, previousState: null }] : [])),
   changed: (outcomes: readonly TransitionOutcome[]): Change[] =>
     outcomes.flatMap((outcome) => (outcome.outcome === 'OK' && outcome.changed ? [outcome] : [])),
 };

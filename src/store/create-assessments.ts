@@ -1,4 +1,4 @@
-import type { Assessment, AssessmentKey } from './assessment.ts';
+import { type Assessment, type AssessmentKey, keyString } from './assessment.ts';
 import { assessmentColumns } from './columns.ts';
 import type { Database } from './database.ts';
 
@@ -18,25 +18,28 @@ export interface NewAssessment extends AssessmentKey {
   changedBy: string;
 }
 
-/** `created`: it is new. Else the assessment that holds the key, and the hash of the request that it was created with. */
-export type CreateOutcome = { created: true; assessment: Assessment } | { created: false; assessment: Assessment; requestHash: string };
-
 /**
- * Creates all in one statement, in the order of their keys (two such statements cannot deadlock), then reads those whose key was
- * taken. No two items may have the same key.
+ * CREATED: it is new. EXISTS: the assessment that holds the key, and the hash of the request that it was created with. GONE: the key
+ * was taken, and its holder was deleted before it could be read; nothing was done, try again.
  */
+export type CreateOutcome =
+  | { outcome: 'CREATED'; assessment: Assessment }
+  | { outcome: 'EXISTS'; assessment: Assessment; requestHash: string }
+  | { outcome: 'GONE' };
+
+/** Creates all in one statement, in the order of their keys (two such statements cannot deadlock). No two items may have the same key. */
 export async function createAssessments(db: Database, items: readonly NewAssessment[]): Promise<CreateOutcome[]> {
-  const created = await insertAssessments(db, items);
-  const byId = new Map(created.map((row) => [row.id, row]));
-  const taken = items.filter((item) => !byId.has(item.id));
+  const created = new Map((await insertAssessments(db, items)).map((row) => [row.id, row]));
+  const taken = items.filter((item) => !created.has(item.id));
   const holders = taken.length > 0 ? await readHolders(db, taken) : [];
+  const held = new Map(holders.map((row) => [keyString(row), row]));
   return items.map((item) => {
-    const row = byId.get(item.id);
-    if (row !== undefined) return { created: true, assessment: row };
-    const holder = holders.find((candidate) => candidate.tenantId === item.tenantId && candidate.assessmentId === item.assessmentId);
-    if (holder === undefined) throw new Error(`assessment "${item.assessmentId}" was there and is gone: it was deleted this moment`);
+    const row = created.get(item.id);
+    if (row !== undefined) return { outcome: 'CREATED', assessment: row };
+    const holder = held.get(keyString(item));
+    if (holder === undefined) return { outcome: 'GONE' };
     const { requestHash, ...assessment } = holder;
-    return { created: false, assessment, requestHash };
+    return { outcome: 'EXISTS', assessment, requestHash };
   });
 }
 
