@@ -54,7 +54,6 @@ export const createPipeline = ({
       title: 'AssessmentStore',
       subscriptionsProtocol: 'WS',
       defaultTabs: exampleTabs,
-      defaultEditorToolsVisibility: 'variables',
     },
     renderGraphiQL,
   });
