@@ -95,6 +95,8 @@ export class HttpServer {
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
+    // Such a body may be refused half-way, and its rest would stand before the next request of the connection.
+    if (request.headers['transfer-encoding'] !== undefined) response.shouldKeepAlive = false;
     await this.#service.pipeline(request, response, { requestId });
   }
 

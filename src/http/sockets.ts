@@ -35,8 +35,8 @@ export class Sockets {
     this.#server = new WebSocketServer({ noServer: true, maxPayload: options.maxMessageBytes });
     useServer<Record<string, unknown>, { socket: WebSocket }>(
       {
-        execute: (args) => enveloped(args).execute(args),
-        subscribe: async (args) => requestErrorAsStream(await enveloped(args).subscribe(args)),
+        execute: (args) => this.#answered(args, () => enveloped(args).execute(args)),
+        subscribe: async (args) => requestErrorAsStream(await this.#answered(args, () => enveloped(args).subscribe(args))),
         onSubscribe: (context, _id, payload) => this.#prepare(context.extra.socket, payload),
         onError: (_context, _id, _payload, errors) => errors.map((error) => withoutHttpStatus(toClientError(error, options)).toJSON()),
         onNext: (_context, _id, _payload, _args, result) => formatted(result),
@@ -79,6 +79,15 @@ export class Sockets {
   #isAllowed({ headers: { origin, host } }: IncomingMessage): boolean {
     if (origin === undefined || this.#options.allowedOrigins.includes(origin)) return true;
     return URL.canParse(origin) && new URL(origin).host === host;
+  }
+
+  /** Whatever goes wrong is the answer to this operation; an error that got away would close the socket with all the others on it. */
+  async #answered<Result>(args: ExecutionArgs, run: () => Promise<Result>): Promise<Result | ExecutionResult> {
+    try {
+      return await run();
+    } catch (error) {
+      return { errors: [toClientError(error, args.contextValue as Context)] };
+    }
   }
 
   async #prepare(

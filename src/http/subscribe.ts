@@ -1,5 +1,6 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute, GraphQLError } from 'graphql';
 import { type Context, freshContext } from '../context.ts';
+import { checkInputNesting } from './input-nesting.ts';
 
 /**
  * Runs a subscription. Each event is executed with a context of its own, or the loaders would answer it with what they read for an
@@ -7,6 +8,7 @@ import { type Context, freshContext } from '../context.ts';
  * middle of waiting for the next event.
  */
 export async function subscribe(args: ExecutionArgs): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+  checkInputNesting(args.schema, args.document, args.variableValues ?? {});
   const source = await createSourceEventStream(args);
   if (!(Symbol.asyncIterator in source)) return source;
   const events = source[Symbol.asyncIterator]();

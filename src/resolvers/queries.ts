@@ -34,7 +34,8 @@ const maxNodes = 100;
 const globalId = /^(?:Assessment:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|AssessmentAuditEntry:(\d{1,18}))$/;
 
 async function loadNode(id: string, argument: string, { loaders }: Context) {
-  const [, uuid, seq] = globalId.exec(Buffer.from(id, 'base64').toString()) ?? [];
+  const text = Buffer.from(id, 'base64').toString();
+  const [, uuid, seq] = (Buffer.from(text).toString('base64') === id && globalId.exec(text)) || [];
   if (uuid !== undefined) return named('Assessment', await loaders.assessmentById.load(uuid));
   if (seq !== undefined) return named('AssessmentAuditEntry', await loaders.auditEntry.load(seq));
   throw new InvalidInputError([{ path: [argument], message: 'must be a global ID, as a field `id` gave it' }]);

@@ -43,24 +43,10 @@ const AssessmentClaim = builder.objectRef<Assessment>('AssessmentClaim').impleme
 const durationOf = ({ startedAt, completedAt }: Assessment): number | null =>
   startedAt && completedAt ? completedAt.getTime() - startedAt.getTime() : null;
 
-export const AssessmentNode = builder.prismaNode('Assessment', {
+// No Prisma object: the plugin would read each row again for every plain field, and show a state newer than the change it belongs to.
+export const AssessmentNode = builder.node(builder.objectRef<Assessment>('Assessment'), {
   description: 'One assessment of a server: submitted, worked on, ended; every change is audited.',
-  id: { field: 'id' },
-  // All but the bodies, which may be large and are loaded in one batch for those who select them.
-  select: {
-    ...{ id: true, tenantId: true, assessmentId: true, state: true, version: true, type: true, source: true, serverName: true },
-    ...{ errorMessage: true, message: true, progress: true, priority: true, retryCount: true, maxRetries: true, nextRetryAt: true },
-    ...{
-      timeoutMs: true,
-      claimedBy: true,
-      claimedAt: true,
-      claimExpiresAt: true,
-      createdAt: true,
-      updatedAt: true,
-      startedAt: true,
-      completedAt: true,
-    },
-  },
+  id: { resolve: ({ id }) => id },
   fields: (t) => ({
     assessmentId: t.exposeString('assessmentId', { description: "The caller's own key, unique within a tenant; at most 255 characters." }),
     type: t.expose('type', { type: AssessmentType, description: 'What kind of check it is.' }),

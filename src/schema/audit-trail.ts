@@ -3,9 +3,10 @@ import { builder } from './builder.ts';
 import { AssessmentState } from './enums.ts';
 import { pageInfoOf } from './page.ts';
 
-const AssessmentAuditEntry = builder.node(builder.objectRef<AuditEntry>('AssessmentAuditEntry'), {
+// Without `select`: entries are read in batches by the store, and the plugin would read each again for what it selects.
+const AssessmentAuditEntry = builder.prismaNode('AssessmentAuditEntry', {
   description: 'One change of one assessment, written by the database in the transaction of the change.',
-  id: { resolve: ({ seq }) => String(seq) },
+  id: { field: 'seq' },
   fields: (t) => ({
     assessmentId: t.exposeString('assessmentId', { description: 'The key of the assessment.' }),
     oldState: t.expose('oldState', { type: AssessmentState, nullable: true, description: 'The state before; null for the creation.' }),
@@ -16,7 +17,7 @@ const AssessmentAuditEntry = builder.node(builder.objectRef<AuditEntry>('Assessm
     changedBy: t.exposeString('changedBy', {
       description: 'Who made the change: the authenticated subject, or the database role of a direct UPDATE.',
     }),
-    reason: t.exposeString('reason', { nullable: true, description: 'Why, where a reason was given.' }),
+    reason: t.exposeString('changeReason', { nullable: true, description: 'Why, where a reason was given.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the change was made.' }),
   }),
 });

@@ -1,34 +1,16 @@
-import { Prisma } from '../generated/prisma/client.ts';
+import { type AssessmentAuditEntry as AuditRow, Prisma } from '../generated/prisma/client.ts';
 import type { AssessmentKey } from './assessment.ts';
 import { keyString } from './assessment.ts';
 import { type Connection, connectionOf, decodeCursor, encodeCursor, type Page, type Window, windowOf } from './cursor.ts';
 import type { Database } from './database.ts';
 import { InvalidInputError } from './errors.ts';
-import type { AssessmentState } from './lifecycle.ts';
 
 /** One change of one assessment, as the database recorded it in the transaction of the change. */
-export interface AuditEntry extends AssessmentKey {
-  /** Unique in the whole database. */
-  seq: bigint;
-  /** Null for the creation. */
-  oldState: AssessmentState | null;
-  newState: AssessmentState;
-  versionFrom: number | null;
-  versionTo: number;
-  changedBy: string;
-  reason: string | null;
-  progress: number;
-  message: string | null;
-  errorMessage: string | null;
-  retryCount: number;
-  nextRetryAt: Date | null;
-  claimedBy: string | null;
-  createdAt: Date;
-}
+export type AuditEntry = AuditRow;
 
 const columns = Prisma.sql`a.seq, a.tenant_id as "tenantId", a.assessment_id as "assessmentId", upper(a.old_state::text) as "oldState",
   upper(a.new_state::text) as "newState", a.version_from as "versionFrom", a.version_to as "versionTo", a.changed_by as "changedBy",
-  a.change_reason as "reason", a.progress, a.message, a.error_message as "errorMessage", a.retry_count as "retryCount",
+  a.change_reason as "changeReason", a.progress, a.message, a.error_message as "errorMessage", a.retry_count as "retryCount",
   a.next_retry_at as "nextRetryAt", a.claimed_by as "claimedBy", a.created_at as "createdAt"`;
 
 const kind = 'AUDIT';
