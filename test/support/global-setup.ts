@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,8 +53,8 @@ interface Server {
 async function findPostgres(): Promise<Server> {
   const given = process.env['DATABASE_URL'];
   if (given) return { url: given, stop: async () => {} };
-  // Where also the system user `postgres` can get at it, should the tests run as root.
   const folder = await mkdtemp(join(tmpdir(), 'assessment-store-test-'));
+  await chmod(folder, 0o755); // should the tests run as root, the system user `postgres` must get at it
   const embedded = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: silent });
   return {
     url: embedded.url,
@@ -75,10 +75,12 @@ async function findRedis(): Promise<Server> {
   const failed = once(server, 'error').then(() => true);
   const client = new Redis({ port, lazyConnect: true, retryStrategy: (tries) => (tries > 100 ? null : 50), maxRetriesPerRequest: null });
   client.on('error', () => {});
-  const started = client.connect().then(() => false);
+  const started = client.connect().then(
+    () => false,
+    () => true,
+  );
   const missing = await Promise.race([failed, started]);
   client.disconnect();
-  started.catch(() => {});
   if (missing) {
     console.warn(
       '\n*** No Redis: the tests of several instances over Redis are SKIPPED. Set REDIS_URL, or install redis-server (apt-get install redis-server). ***\n',
