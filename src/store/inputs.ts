@@ -85,8 +85,9 @@ export const failAssessmentSchema = z.object({
   retryable: z.boolean().nullish(),
   claimToken,
 });
-export const cancelAssessmentSchema = z.object({ ...target, reason: text(maxLength.reason).nullish() });
-export const retryAssessmentSchema = cancelAssessmentSchema;
+const withReason = { ...target, reason: text(maxLength.reason).nullish() };
+export const cancelAssessmentSchema = z.object(withReason);
+export const retryAssessmentSchema = z.object(withReason);
 
 /** What `createAssessment` takes. */
 export type CreateAssessment = z.input<typeof createAssessmentSchema>;
