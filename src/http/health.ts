@@ -10,6 +10,11 @@ export const answerReady = (response: ServerResponse, health: HealthStatus): voi
 
 /** Answers with JSON. */
 export function answerJson(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers });
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    ...headers,
+  });
   response.end(`${JSON.stringify(body)}\n`);
 }
