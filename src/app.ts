@@ -82,9 +82,11 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     });
     const sockets = new Sockets({ ...shared, pipeline, maxMessageBytes: config.MAX_REQUEST_BYTES });
     started.push(async () => {
-      // Closing the sockets waits for their clients, and requests that wait for an assessment end when the store stops: both at once.
+      // Requests that wait for an assessment end now; all others finish, and may still need the database for that.
       server.drain();
-      await Promise.all([sockets.stop(), store.stop(), server.stop(config.STOP_TIMEOUT_MS)]);
+      store.endWaits();
+      await Promise.all([sockets.stop(), server.stop(config.STOP_TIMEOUT_MS)]);
+      await store.stop();
     });
     server.serve({ pipeline, sockets, health: () => store.getHealthStatus() });
     return { url: `${server.url}${path}`, store, stop };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { StartupError } from '../startup-error.ts';
 import type { HealthStatus, Logger } from '../store/index.ts';
 import type { GraphQLPipeline } from './graphql.ts';
@@ -31,16 +32,22 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
   #service: Service | undefined;
+  /** All of them, also those that were upgraded: the server itself forgets these. */
+  readonly #connections = new Set<Socket>();
   #stopping = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#server = createServer(
-      (request, response) => void this.#answer(request, response).catch((error: unknown) => this.#answerFault(response, error)),
-    );
+    this.#server = createServer((request, response) => {
+      response.once('close', () => setImmediate(() => this.#closeIdle()));
+      this.#answer(request, response).catch((error: unknown) => this.#answerFault(response, error));
+    });
+    this.#server.on('connection', (socket) => {
+      this.#connections.add(socket);
+      socket.once('close', () => this.#connections.delete(socket));
+    });
     this.#server.on('upgrade', (request, socket, head) => {
-      if (this.#service === undefined || this.#stopping)
-        socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n');
+      if (this.#service === undefined || this.#stopping) refuseUpgrade(socket);
       else this.#service.sockets.upgrade(request, socket, head);
     });
   }
@@ -78,13 +85,17 @@ export class HttpServer {
     const closed = new Promise<void>((resolve) =>
       this.#server.listening ? this.#server.once('close', resolve) : this.#server.close(() => resolve()),
     );
-    this.#server.closeIdleConnections();
+    this.#closeIdle();
     const cutOff = setTimeout(() => {
-      this.#service?.sockets.terminate();
-      this.#server.closeAllConnections();
+      for (const connection of this.#connections) connection.destroy();
     }, timeoutMs);
     await closed;
     clearTimeout(cutOff);
+  }
+
+  /** While stopping: closes the kept-alive connections whose last request has been answered. */
+  #closeIdle(): void {
+    if (this.#stopping) this.#server.closeIdleConnections();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -113,6 +124,12 @@ export class HttpServer {
     if (response.headersSent) response.destroy();
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  socket.on('error', () => {}); // the client broke off; the HTTP server no longer listens for that
+  socket.once('finish', () => socket.destroy());
+  socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n');
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, ExecutionResult, FormattedExecutionResult, GraphQLError } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError, withoutHttpStatus } from './client-errors.ts';
@@ -20,6 +20,8 @@ export interface SocketsOptions {
 }
 
 interface Enveloped {
+  /** Aborts the signal that the resolvers of this operation are given. */
+  abort: () => void;
   execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
   subscribe: (args: ExecutionArgs) => Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
 }
@@ -28,26 +30,25 @@ interface Enveloped {
 export class Sockets {
   readonly #options: SocketsOptions;
   readonly #server: WebSocketServer;
-  readonly #gone = new WeakMap<WebSocket, AbortController>();
 
   constructor(options: SocketsOptions) {
     this.#options = options;
     this.#server = new WebSocketServer({ noServer: true, maxPayload: options.maxMessageBytes });
-    useServer<Record<string, unknown>, { socket: WebSocket }>(
+    useServer(
       {
-        execute: (args) => this.#answered(args, () => enveloped(args).execute(args)),
+        execute: (args) =>
+          streamOfOne(
+            this.#answered(args, () => enveloped(args).execute(args)),
+            enveloped(args).abort,
+          ),
         subscribe: async (args) => requestErrorAsStream(await this.#answered(args, () => enveloped(args).subscribe(args))),
-        onSubscribe: (context, _id, payload) => this.#prepare(context.extra.socket, payload),
-        onError: (_context, _id, _payload, errors) => errors.map((error) => withoutHttpStatus(toClientError(error, options)).toJSON()),
+        onSubscribe: (_context, _id, payload) => this.#prepare(payload),
+        onError: (_context, _id, _payload, errors) =>
+          requestErrorsOf(errors).map((error) => withoutHttpStatus(toClientError(error, options)).toJSON()),
         onNext: (_context, _id, _payload, _args, result) => formatted(result),
       },
       this.#server,
     );
-    this.#server.on('connection', (socket: WebSocket) => {
-      const gone = new AbortController();
-      this.#gone.set(socket, gone);
-      socket.once('close', () => gone.abort());
-    });
   }
 
   /** How many sockets are open. */
@@ -58,8 +59,9 @@ export class Sockets {
   /** Takes over a connection that asks to become a WebSocket, or answers why not. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', (error) => this.#options.log.debug({ err: error }, 'a connection broke off during its upgrade'));
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    if (pathname !== this.#options.path) refuse(socket, 404, `WebSockets are served at ${this.#options.path}`);
+    // Not by `new URL`: it throws on what a client may well send, such as `//`.
+    const [path] = (request.url ?? '/').split('?', 1);
+    if (path !== this.#options.path) refuse(socket, 404, `WebSockets are served at ${this.#options.path}`);
     else if (!this.#isAllowed(request)) refuse(socket, 403, 'Pages of this origin may not open a socket here');
     else this.#server.handleUpgrade(request, socket, head, (client) => this.#server.emit('connection', client, request));
   }
@@ -90,14 +92,18 @@ export class Sockets {
     }
   }
 
-  async #prepare(
-    socket: WebSocket,
-    payload: { query: string; operationName?: string | null | undefined; variables?: Record<string, unknown> | null | undefined },
-  ) {
+  async #prepare(payload: {
+    query: string;
+    operationName?: string | null | undefined;
+    variables?: Record<string, unknown> | null | undefined;
+  }) {
     const requestId = randomUUID();
-    const signal = this.#gone.get(socket)?.signal ?? AbortSignal.abort();
+    const operation = new AbortController();
     try {
-      const { schema, execute, subscribe, contextFactory, parse, validate } = this.#options.pipeline.getEnveloped({ requestId, signal });
+      const { schema, execute, subscribe, contextFactory, parse, validate } = this.#options.pipeline.getEnveloped({
+        requestId,
+        signal: operation.signal,
+      });
       const document = parse(payload.query);
       const problems: readonly GraphQLError[] = validate(schema, document);
       if (problems.length > 0) return problems.map((problem) => withoutHttpStatus(toClientError(problem, { ...this.#options, requestId })));
@@ -108,7 +114,7 @@ export class Sockets {
         operationName: payload.operationName,
         variableValues: payload.variables,
         contextValue,
-        rootValue: { execute, subscribe },
+        rootValue: { execute, subscribe, abort: () => operation.abort() },
       } as ExecutionArgs;
     } catch (error) {
       return [withoutHttpStatus(toClientError(error, { ...this.#options, requestId }))];
@@ -118,15 +124,61 @@ export class Sockets {
 
 const enveloped = (args: ExecutionArgs): Enveloped => args.rootValue as Enveloped;
 
-/** A subscription that could not begin is answered with an `error` message, not with data and completion. */
-function requestErrorAsStream(result: AsyncIterable<ExecutionResult> | ExecutionResult): AsyncIterable<ExecutionResult> | ExecutionResult {
-  if (Symbol.asyncIterator in result) return result;
-  const [error] = result.errors ?? [];
-  return error === undefined ? result : rejected(error);
+/**
+ * The result of a query or mutation as a stream of one: only streams are told by graphql-ws that the client has completed the
+ * operation or is gone, and a query that waits for an assessment must not go on then.
+ */
+function streamOfOne(result: Promise<ExecutionResult>, abort: () => void): AsyncIterableIterator<ExecutionResult> {
+  const done = { done: true as const, value: undefined };
+  let end = (): void => {};
+  const ended = new Promise<typeof done>((resolve) => {
+    end = () => resolve(done);
+  });
+  const first = Promise.race([result.then(orRequestError), ended]);
+  first.catch(() => {}); // nobody may be reading any more
+  let taken = false;
+  const stream: AsyncIterableIterator<ExecutionResult> = {
+    next: () => {
+      if (taken) return Promise.resolve(done);
+      taken = true;
+      return first;
+    },
+    return: () => {
+      end();
+      abort();
+      return Promise.resolve(done);
+    },
+    [Symbol.asyncIterator]: () => stream,
+  };
+  return stream;
 }
 
-function rejected(error: GraphQLError): AsyncIterable<ExecutionResult> {
-  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
+function orRequestError(value: ExecutionResult): IteratorYieldResult<ExecutionResult> {
+  if (isRequestError(value)) throw new RequestError(value.errors ?? []);
+  return { done: false, value };
+}
+
+/** An operation that could not begin, with all that was wrong with it: answered with an `error` message, not with data and completion. */
+class RequestError extends Error {
+  readonly errors: readonly GraphQLError[];
+
+  constructor(errors: readonly GraphQLError[]) {
+    super(errors[0]?.message);
+    this.errors = errors;
+  }
+}
+
+const isRequestError = ({ data, errors }: ExecutionResult): boolean => data === undefined && errors !== undefined;
+
+function requestErrorAsStream(result: AsyncIterable<ExecutionResult> | ExecutionResult): AsyncIterable<ExecutionResult> | ExecutionResult {
+  if (Symbol.asyncIterator in result || !isRequestError(result)) return result;
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new RequestError(result.errors ?? [])) }) };
+}
+
+/** The errors of an `error` message; graphql-ws hands on what a stream threw as one error. */
+function requestErrorsOf(errors: readonly GraphQLError[]): readonly GraphQLError[] {
+  const original = errors[0]?.originalError;
+  return original instanceof RequestError ? original.errors : errors;
 }
 
 /** A result whose errors are as a socket may see them; undefined when there are none, and it can be sent as it is. */
@@ -149,6 +201,8 @@ function formatted({
 
 function refuse(socket: Duplex, status: number, message: string): void {
   const reason = status === 404 ? 'Not Found' : 'Forbidden';
+  // The HTTP server no longer looks after this connection: left half open by its client, it would stay for ever.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
   );

@@ -18,6 +18,8 @@ export interface CacheOptions {
 }
 
 const redisTimeoutMs = 100;
+/** Most batches being written to the second level at a time; past it they are not worth the memory. */
+const maxWriting = 64;
 
 /** Puts an entry only where there is none of the same or a newer version. KEYS: entry. ARGV: version, JSON, milliseconds to live. */
 const putNewer = `
@@ -37,6 +39,7 @@ export class AssessmentCache {
   readonly #redis: Redis | undefined;
   readonly #ttlMs: number;
   readonly #prefix: string;
+  #writing = 0;
 
   constructor({ entries = 10_000, redisUrl, prefix = 'assessment-store', ttlMs = 60_000, log }: CacheOptions) {
     this.#ttlMs = ttlMs;
@@ -48,6 +51,7 @@ export class AssessmentCache {
         enableOfflineQueue: false,
         maxRetriesPerRequest: 0,
         commandTimeout: redisTimeoutMs,
+        socketTimeout: 2_000, // hung: let go of what was written for it
         retryStrategy: (tries) => Math.min(tries * 200, 2_000),
       });
       this.#redis.on('error', (error: Error) => log.debug({ err: error }, 'the second cache level is away: reads go to the database'));
@@ -66,11 +70,17 @@ export class AssessmentCache {
   put(assessments: readonly Assessment[]): void {
     const final = assessments.filter((assessment) => isFinal(assessment.state));
     for (const assessment of final) this.#keep(assessment);
-    if (final.length === 0 || this.#redis?.status !== 'ready') return;
+    if (final.length === 0 || this.#redis?.status !== 'ready' || this.#writing >= maxWriting) return;
     const pipeline = this.#redis.pipeline();
     for (const assessment of final)
       pipeline.eval(putNewer, 1, this.#redisKey(assessment), assessment.version, JSON.stringify(assessment), this.#ttlMs);
-    pipeline.exec().catch(() => {});
+    this.#writing++;
+    pipeline
+      .exec()
+      .catch(() => {})
+      .finally(() => {
+        this.#writing--;
+      });
   }
 
   /** What is kept of these; undefined where nothing is. Never throws. */

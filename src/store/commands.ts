@@ -66,6 +66,7 @@ export class Commands {
   readonly #options: CommandsOptions;
   readonly #creations: Coalescer<NewAssessment, CreateOutcome>;
   readonly #transitions: Coalescer<Transition, TransitionOutcome>;
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(options: CommandsOptions) {
     const { db, concurrency, retry } = options;
@@ -86,9 +87,9 @@ export class Commands {
     });
   }
 
-  /** Resolves when no command is under way. */
+  /** Resolves when no command is under way, be it between two tries. */
   async idle(): Promise<void> {
-    await Promise.all([this.#creations.idle(), this.#transitions.idle()]);
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   async createAssessment(input: CreateAssessment, actor: Actor): Promise<Created> {
@@ -109,7 +110,7 @@ export class Commands {
       requestHash: requestHashOf(requestData),
       changedBy: actor.subject,
     };
-    return this.#create(item);
+    return this.#tracked(this.#create(item));
   }
 
   startProcessing(input: StartProcessing, actor: Actor): Promise<Assessment> {
@@ -162,8 +163,17 @@ export class Commands {
   ): Promise<Assessment> {
     const checked = checkInput(schema, input);
     const item = transitionOf(verb, checked, actor, rest(checked));
-    const outcome = await this.#patiently(item);
+    const outcome = await this.#tracked(this.#patiently(item));
     return judge(item, outcome);
+  }
+
+  async #tracked<T>(command: Promise<T>): Promise<T> {
+    this.#underWay.add(command);
+    try {
+      return await command;
+    } finally {
+      this.#underWay.delete(command);
+    }
   }
 
   /** Runs the item again, after a short wait, while somebody else holds its row locked; so nobody else's statement waits for it. */

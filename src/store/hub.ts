@@ -1,15 +1,15 @@
 import type { AssessmentKey } from './assessment.ts';
 import { keyString } from './assessment.ts';
 import type { Bus } from './bus.ts';
-import type { KnownVersion } from './changes-since.ts';
-import { UnavailableError } from './errors.ts';
+import type { Changes, KnownVersion } from './changes-since.ts';
+import { NotFoundError, UnavailableError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { AssessmentUpdate } from './updates.ts';
 import { Watch } from './watch.ts';
 
 export interface HubOptions {
   /** What is newer in the database than is known here: see `changesSince`. */
-  changesSince: (known: readonly KnownVersion[]) => Promise<AssessmentUpdate[]>;
+  changesSince: (known: readonly KnownVersion[]) => Promise<Changes>;
   /** Carries updates to and from other processes; without it the hub serves this process alone. */
   bus?: Bus | undefined;
   /** How often to compare with the database what is watched, in milliseconds. Default 5,000. */
@@ -39,12 +39,16 @@ export class Hub {
     this.#timer = setInterval(() => this.#reconcileSoon(), this.#options.reconcileMs ?? 5_000).unref();
   }
 
-  /** Ends every watch with an UnavailableError, then the bus. */
-  async stop(): Promise<void> {
+  /** Ends every watch with an UnavailableError, and takes no more; what is published still goes to the other processes. */
+  endWatches(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
-    const stopping = new UnavailableError('OVERLOADED', 'The service is stopping; ask again, another instance will answer.', 1_000);
-    for (const watches of [...this.#watches.values()]) for (const watch of [...watches]) watch.fail(stopping);
+    for (const watches of [...this.#watches.values()]) for (const watch of [...watches]) watch.fail(stopping());
+  }
+
+  /** Ends every watch, then the bus. */
+  async stop(): Promise<void> {
+    this.endWatches();
     await this.#reconciling;
     await this.#options.bus?.stop();
   }
@@ -61,7 +65,7 @@ export class Hub {
    * `begin()` the watch with what was read; so nothing falls between the two. Always `return()` it in the end.
    */
   async attach(key: AssessmentKey): Promise<Watch> {
-    if (this.#stopped) throw new UnavailableError('OVERLOADED', 'The service is stopping; ask again, another instance will answer.', 1_000);
+    if (this.#stopped) throw stopping();
     const name = keyString(key);
     const watch = new Watch(key, (ended) => this.#remove(name, ended));
     const watches = this.#watches.get(name);
@@ -82,8 +86,10 @@ export class Hub {
   async runOnce(): Promise<number> {
     const known = [...this.#watches.values()].flatMap(knownVersions);
     if (known.length === 0) return 0;
-    const updates = await this.#options.changesSince(known);
-    for (const update of updates) this.#offer(update);
+    const { updates, gone } = await this.#options.changesSince(known);
+    // Oldest first: watches of one assessment may know different versions, and the one behind must meet its end before what came later.
+    for (const update of updates.sort((a, b) => a.assessment.version - b.assessment.version)) this.#offer(update);
+    for (const key of gone) for (const watch of this.#watchesOf(key)) watch.fail(new NotFoundError(key.assessmentId));
     return updates.length;
   }
 
@@ -97,7 +103,12 @@ export class Hub {
   }
 
   #offer(update: AssessmentUpdate): void {
-    for (const watch of [...(this.#watches.get(keyString(update.assessment)) ?? [])]) watch.offer(update);
+    for (const watch of this.#watchesOf(update.assessment)) watch.offer(update);
+  }
+
+  /** A copy: a watch that ends leaves the set while it is gone through. */
+  #watchesOf(key: AssessmentKey): Watch[] {
+    return [...(this.#watches.get(keyString(key)) ?? [])];
   }
 
   #reconcileSoon(): void {
@@ -121,6 +132,9 @@ export class Hub {
     this.#options.bus?.detach(name);
   }
 }
+
+const stopping = (): UnavailableError =>
+  new UnavailableError('OVERLOADED', 'The service is stopping; ask again, another instance will answer.', 1_000);
 
 /** What the watches of one assessment know, each version once. Those that have not begun will read for themselves. */
 function knownVersions(watches: ReadonlySet<Watch>): KnownVersion[] {

@@ -24,7 +24,10 @@ interface Shard {
 
 /** Most batches handed to Redis and not yet acknowledged; past it updates are left to the reconcile tick of the others. */
 const maxUnacknowledged = 256;
+const maxUnacknowledgedChars = 16_000_000;
 const commandTimeoutMs = 2_000;
+/** How often the subscriptions are asked for a sign of life, in milliseconds: a connection that is only listened to may be dead for hours. */
+const heartbeatMs = 2_000;
 
 /**
  * A bus over Redis pub/sub. Assessments are spread over a fixed number of channels; a process subscribes to those of the assessments
@@ -39,6 +42,8 @@ export class RedisBus implements Bus {
   readonly #shards = new Map<string, Shard>();
   #listener: BusListener | undefined;
   #unacknowledged = 0;
+  #unacknowledgedChars = 0;
+  #heartbeat: NodeJS.Timeout | undefined;
   #lostSome = false;
   #failure = 'not connected yet';
   #away = false;
@@ -48,6 +53,8 @@ export class RedisBus implements Bus {
     const common = {
       lazyConnect: true,
       connectTimeout: 5_000,
+      // A Redis that takes commands and answers none for so long is as good as away: what was written for it is let go of.
+      socketTimeout: 2_000,
       retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 6), 1_000),
     };
     this.#publisher = new Redis(options.url, {
@@ -66,6 +73,7 @@ export class RedisBus implements Bus {
       connection.on('close', () => this.#noteFailure(new Error('the connection was closed')));
       connection.connect().catch(() => {}); // reported by 'error'; the retry strategy goes on
     }
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs).unref();
     this.#subscriber.on('message', (channel: string, message: string) => this.#receive(channel, message));
     this.#subscriber.on('ready', () => this.#subscribeAgain());
     this.#publisher.on('ready', () => {
@@ -76,18 +84,29 @@ export class RedisBus implements Bus {
 
   async stop(): Promise<void> {
     this.#listener = undefined;
+    clearInterval(this.#heartbeat);
     this.#publisher.disconnect();
     this.#subscriber.disconnect();
   }
 
   publish(updates: readonly AssessmentUpdate[]): void {
-    if (this.#publisher.status !== 'ready' || this.#unacknowledged >= maxUnacknowledged) {
+    if (
+      this.#publisher.status !== 'ready' ||
+      this.#unacknowledged >= maxUnacknowledged ||
+      this.#unacknowledgedChars >= maxUnacknowledgedChars
+    ) {
       this.#lostSome = true;
       return;
     }
     const pipeline = this.#publisher.pipeline();
-    for (const [channel, group] of this.#byChannel(updates)) pipeline.publish(channel, encodeUpdates(this.#self, group));
+    let chars = 0;
+    for (const [channel, group] of this.#byChannel(updates)) {
+      const message = encodeUpdates(this.#self, group);
+      chars += message.length;
+      pipeline.publish(channel, message);
+    }
     this.#unacknowledged++;
+    this.#unacknowledgedChars += chars;
     pipeline
       .exec()
       .then(
@@ -96,6 +115,7 @@ export class RedisBus implements Bus {
       )
       .then((error) => {
         this.#unacknowledged--;
+        this.#unacknowledgedChars -= chars;
         if (error === undefined || error === null) {
           if (this.#lostSome && this.#unacknowledged === 0) this.#tellOfGap();
         } else {
@@ -184,6 +204,10 @@ export class RedisBus implements Bus {
     }
     const updates = decodeUpdates(message, this.#self);
     if (updates !== undefined) this.#listener?.onUpdates(updates);
+  }
+
+  #beat(): void {
+    if (this.#subscriber.status === 'ready') this.#subscriber.ping().catch(() => {}); // no answer: the socket's timeout ends the connection
   }
 
   #subscribeAgain(): void {

@@ -234,6 +234,16 @@ export class AssessmentStore {
     return createLoaders(this.#parts.db, this.#parts.cache, actor);
   }
 
+  /** How many watches and waits there are now. */
+  get watching(): number {
+    return this.#parts.hub.size;
+  }
+
+  /** Ends every wait and watch with an UnavailableError and takes no more; commands and reads go on. The first half of `stop()`. */
+  endWaits(): void {
+    this.#parts.hub.endWatches();
+  }
+
   /** The pool, for Prisma's own queries. */
   get database(): Database {
     return this.#parts.db;
@@ -251,6 +261,7 @@ export class AssessmentStore {
   }
 
   async #close(): Promise<void> {
+    this.endWaits();
     await this.#commands.idle();
     await this.#parts.hub.stop();
     await this.#parts.cache.stop();

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { Actor, Assessment, AssessmentKey } from './assessment.ts';
 import type { AssessmentCache } from './cache.ts';
-import type { KnownVersion } from './changes-since.ts';
+import type { Changes, KnownVersion } from './changes-since.ts';
 import { InvalidInputError, NotFoundError } from './errors.ts';
 import type { Hub } from './hub.ts';
 import { assessmentIdSchema, checkInput } from './inputs.ts';
 import { isTerminal } from './lifecycle.ts';
-import type { AssessmentUpdate } from './updates.ts';
 import type { Watch } from './watch.ts';
 
 /** Longest wait, in milliseconds: ten minutes. */
@@ -30,7 +29,7 @@ export interface WaitingOptions {
   cache: AssessmentCache;
   /** Reads the assessment from the database as it is now. */
   read: (key: AssessmentKey) => Promise<Assessment | undefined>;
-  changesSince: (known: readonly KnownVersion[]) => Promise<AssessmentUpdate[]>;
+  changesSince: (known: readonly KnownVersion[]) => Promise<Changes>;
 }
 
 const waitSchema = z.object({
@@ -95,6 +94,7 @@ export class Waiting {
     const giveUp = (): void => void watch.return();
     const timer = setTimeout(giveUp, timeoutMs ?? defaultWaitMs);
     signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted) giveUp(); // while the watch was being made: nobody is told of that
     try {
       for await (const { assessment } of watch) if (isTerminal(assessment.state)) return { assessment, timedOut: false };
       signal?.throwIfAborted();
@@ -124,7 +124,7 @@ export class Waiting {
     }
     const mayHaveEnded =
       afterVersion > 0 && afterVersion + 1 < assessment.version && assessment.retryCount > 0 && !isTerminal(assessment.state);
-    const [missed] = mayHaveEnded ? await this.#options.changesSince([{ ...watch.key, version: afterVersion }]) : [];
+    const [missed] = mayHaveEnded ? (await this.#options.changesSince([{ ...watch.key, version: afterVersion }])).updates : [];
     watch.begin(missed?.kind === 'FAILED' ? missed.assessment : assessment, afterVersion);
   }
 }

@@ -17,6 +17,8 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
   #begun = false;
   #snapshot: AssessmentUpdate | undefined;
   #pending: AssessmentUpdate | undefined;
+  /** Before the beginning: the first end that was offered, which a later update must not hide. Whether it counts, begin() decides. */
+  #offeredEnd: AssessmentUpdate | undefined;
   #waiting: { resolve: (result: Result) => void; reject: (error: unknown) => void } | undefined;
   #ended = false;
   #error: Error | undefined;
@@ -34,7 +36,8 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
 
   /** Whether an end (FAILED, then retried) may lie between what was taken and this update, so that offering it would hide the end. */
   mayHaveMissedAnEnd({ assessment }: AssessmentUpdate): boolean {
-    return this.#begun && assessment.version > this.#version + 1 && assessment.retryCount > this.#retryCount;
+    if (!this.#begun || isTerminal(assessment.state)) return false;
+    return assessment.version > this.#version + 1 && assessment.retryCount > this.#retryCount;
   }
 
   /**
@@ -42,14 +45,15 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
    * first update is a SNAPSHOT; what the hub offered before and is not newer is dropped.
    */
   begin(assessment: Assessment, afterVersion?: number): void {
-    const offered = this.#pending;
+    const offered = [this.#offeredEnd, this.#pending];
+    this.#offeredEnd = undefined;
     this.#pending = undefined;
     this.#begun = true;
     this.#version = assessment.version;
     this.#retryCount = assessment.retryCount;
     if (afterVersion === undefined || afterVersion < assessment.version) this.#snapshot = snapshotOf(assessment);
     if (isTerminal(assessment.state)) this.#end();
-    else if (offered !== undefined) this.offer(offered);
+    for (const update of offered) if (update !== undefined) this.offer(update);
     this.#wake();
   }
 
@@ -57,10 +61,11 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
   offer(update: AssessmentUpdate): void {
     const { version, state } = update.assessment;
     if (this.#ended || version <= this.#version) return;
-    // Before the beginning a terminal update stays: a retry after it must not hide it. Whether it counts, begin() decides.
-    if (!this.#begun && this.#pending !== undefined && isTerminal(this.#pending.assessment.state)) return;
+    if (!this.#begun) {
+      this.#keepForBeginning(update);
+      return;
+    }
     this.#pending = update;
-    if (!this.#begun) return;
     this.#version = version;
     this.#retryCount = update.assessment.retryCount;
     if (isTerminal(state)) this.#end();
@@ -101,6 +106,12 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #keepForBeginning(update: AssessmentUpdate): void {
+    const { version, state } = update.assessment;
+    if (isTerminal(state)) this.#offeredEnd ??= update;
+    if (this.#pending === undefined || version > this.#pending.assessment.version) this.#pending = update;
   }
 
   #end(): void {

@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { startTestApp, type TestApp } from '../support/test-app.ts';
+
+const create = (id: string) => `mutation { createAssessment(input: { assessmentId: "${id}", type: HEALTH }) { __typename } }`;
+const stopTimeoutMs = 5_000;
+
+async function timeToStop(service: TestApp): Promise<number> {
+  const begun = performance.now();
+  await service.app.stop();
+  return performance.now() - begun;
+}
+
+test('a wait over HTTP ends with OVERLOADED, and its kept-alive connection does not hold up the stop', async () => {
+  const service = await startTestApp({ STOP_TIMEOUT_MS: stopTimeoutMs });
+  await service.send(create('a'));
+  service.statements.length = 0;
+  const waiting = service.send('{ waitForAssessment(assessmentId: "a") { __typename } }');
+  await eventually('the wait has begun', () => service.statements.length > 0);
+  const took = timeToStop(service);
+  expect((await waiting).errors).toMatchObject([{ extensions: { code: 'OVERLOADED', retryAfterMs: 1_000 } }]);
+  expect(await took).toBeLessThan(2_000);
+  await service.database.drop();
+});
+
+test('a command that waits for a locked row finishes, is answered, and leaves no connection behind', async () => {
+  const service = await startTestApp({ STOP_TIMEOUT_MS: stopTimeoutMs });
+  await service.send(create('a'));
+  const operator = await service.database.connect();
+  await operator.query("begin; select 1 from assessment_states where assessment_id = 'a' for update");
+  service.statements.length = 0;
+  const answer = service.send(
+    'mutation { startProcessing(input: { assessmentId: "a" }) { ... on StartProcessingPayload { assessment { state auditTrail { nodes { newState } } } } } }',
+  );
+  await eventually('the command has met the lock', () => service.statements.length > 1);
+  const took = timeToStop(service);
+  await operator.query('rollback');
+  expect(await answer).toMatchObject({
+    data: { startProcessing: { assessment: { state: 'PROCESSING', auditTrail: { nodes: [{}, { newState: 'PROCESSING' }] } } } },
+  });
+  expect(await took).toBeLessThan(2_000);
+  const { rows } = await operator.query(
+    "select query from pg_stat_activity where datname = current_database() and application_name = 'assessment-store'",
+  );
+  expect(rows).toEqual([]);
+  await service.database.drop();
+});
+
+test('a connection that its client keeps open does not hold up the stop past its time', async () => {
+  const service = await startTestApp({ STOP_TIMEOUT_MS: 500 });
+  const socket = connect({ port: Number(new URL(service.url).port), host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {});
+  socket.write('GET /elsewhere HTTP/1.1\r\nhost: service\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  await once(socket, 'data');
+  const stopped = service.app.stop().then(() => 'stopped');
+  const late = new Promise<string>((resolve) => setTimeout(resolve, 3_000, 'still stopping after 3 s').unref());
+  expect(await Promise.race([stopped, late])).toBe('stopped');
+  socket.destroy();
+  await stopped;
+  await service.database.drop();
+});
