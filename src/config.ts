@@ -70,17 +70,29 @@ export function readEnvironment(): NodeJS.ProcessEnv {
  * @throws StartupError (CONFIG_INVALID) that names every bad variable at once.
  */
 export function parseConfig(environment: NodeJS.ProcessEnv): Config {
+  const config = parsed(variables, environment);
+  const problems = contradictions(config);
+  if (problems.length > 0) throw invalid(problems);
+  return config;
+}
+
+/** Of the configuration only what the database tools need, so that they run where the service itself would not start. */
+export function parseDatabaseConfig(environment: NodeJS.ProcessEnv): Pick<Config, 'DATABASE_URL' | 'DATA_DIR'> {
+  return parsed(variables.pick({ DATABASE_URL: true, DATA_DIR: true }), environment);
+}
+
+function parsed<Schema extends z.ZodObject>(schema: Schema, environment: NodeJS.ProcessEnv): z.output<Schema> {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));
-  const parsed = variables.safeParse(given);
-  const problems = parsed.success
-    ? contradictions(parsed.data)
-    : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(given[String(path[0])])}`);
-  if (parsed.success && problems.length === 0) return parsed.data;
-  throw new StartupError(
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw invalid(result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(given[String(path[0])])}`));
+}
+
+const invalid = (problems: string[]): StartupError =>
+  new StartupError(
     'CONFIG_INVALID',
     `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`,
   );
-}
 
 const shown = (value: string | undefined): string => (value === undefined || value.includes('@') ? '' : `, not "${value}"`);
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

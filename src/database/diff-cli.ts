@@ -1,8 +1,10 @@
+import { parseDatabaseConfig, readEnvironment } from '../config.ts';
 import { consoleLog, runTool } from './console-log.ts';
 import { diffSchema } from './diff.ts';
 
 await runTool(async () => {
-  const difference = await diffSchema({ databaseUrl: process.env['DATABASE_URL'], log: { ...consoleLog, info: () => undefined } });
+  const { DATABASE_URL: databaseUrl } = parseDatabaseConfig(readEnvironment());
+  const difference = await diffSchema({ databaseUrl, log: { ...consoleLog, info: () => undefined } });
   if (difference === null) {
     console.log('prisma/schema.prisma and the migrations agree.');
     return 0;

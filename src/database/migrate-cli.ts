@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { parseDatabaseConfig, readEnvironment } from '../config.ts';
 import { consoleLog as log, runTool } from './console-log.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { migrate, resolveMigration } from './migrate.ts';
@@ -13,12 +14,12 @@ async function run(databaseUrl: string): Promise<number> {
   return 0;
 }
 
-async function runEmbedded(): Promise<number> {
-  const server = await startEmbeddedPostgres({ dataDir: process.env['DATA_DIR'] ?? '.data/postgres', log });
+async function runEmbedded(dataDir: string): Promise<number> {
+  const server = await startEmbeddedPostgres({ dataDir, log });
   return run(server.url).finally(() => server.stop());
 }
 
 await runTool(() => {
-  const databaseUrl = process.env['DATABASE_URL'];
-  return databaseUrl === undefined ? runEmbedded() : run(databaseUrl);
+  const { DATABASE_URL, DATA_DIR } = parseDatabaseConfig(readEnvironment());
+  return DATABASE_URL === undefined ? runEmbedded(DATA_DIR) : run(DATABASE_URL);
 });
