@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { type Assessment, type AssessmentKey, keyString } from './assessment.ts';
 import { isFinal } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
-import { reviveAssessment } from './updates.ts';
+import { parseAssessment } from './updates.ts';
 
 export interface CacheOptions {
   /** Most assessments kept in memory; 0 keeps none. Default 10,000. */
@@ -110,13 +110,14 @@ export class AssessmentCache {
     const replies = (await pipeline?.exec().catch(() => null)) ?? [];
     return keys.map((_, index) => {
       const text = replies[index]?.[1];
-      const assessment = typeof text === 'string' ? reviveAssessment(JSON.parse(text) as Assessment) : undefined;
+      const assessment = typeof text === 'string' ? parseAssessment(text) : undefined;
       if (assessment !== undefined) this.#keep(assessment);
       return assessment;
     });
   }
 
   #redisKey({ tenantId, assessmentId }: AssessmentKey): string {
-    return `${this.#prefix}:assessment:${tenantId}:${assessmentId}`;
+    // The length keeps tenant and key apart, whatever characters they hold.
+    return `${this.#prefix}:assessment:${tenantId.length}:${tenantId}:${assessmentId}`;
   }
 }

@@ -86,8 +86,21 @@ export class Coalescer<Item, Outcome> {
     return Promise.resolve(outcomes as unknown as Outcome[]);
   }
 
+  /** Parts that fail for one item's sake are halved, and their halves wait behind the other parts; so the culprits are found last. */
   async #send(waiting: Waiting<Item, Outcome>[]): Promise<void> {
-    for (const part of this.#bySize(waiting)) await this.#execute(part);
+    const parts = [...this.#bySize(waiting)];
+    const culprits: (() => void)[] = [];
+    for (const part of parts) {
+      try {
+        await this.#execute(part);
+      } catch (error) {
+        const [culprit] = part;
+        if (!this.#options.isItemFault(error)) for (const { fail } of part) fail(error);
+        else if (part.length === 1) culprits.push(() => culprit?.fail(error));
+        else parts.push(part.slice(0, Math.ceil(part.length / 2)), part.slice(Math.ceil(part.length / 2)));
+      }
+    }
+    for (const refuse of culprits) refuse();
   }
 
   *#bySize(waiting: Waiting<Item, Outcome>[]): Generator<Waiting<Item, Outcome>[]> {
@@ -107,22 +120,12 @@ export class Coalescer<Item, Outcome> {
   }
 
   async #execute(waiting: Waiting<Item, Outcome>[]): Promise<void> {
-    try {
-      const outcomes = await this.#options.execute(waiting.map(({ item }) => item));
-      waiting.forEach(({ settle, fail }, index) => {
-        const outcome = outcomes[index];
-        if (outcome === undefined) fail(new Error(`a statement for ${waiting.length} items gave no outcome for item ${index}`));
-        else settle(outcome);
-      });
-    } catch (error) {
-      if (waiting.length === 1 || !this.#options.isItemFault(error)) {
-        for (const { fail } of waiting) fail(error);
-        return;
-      }
-      const middle = Math.ceil(waiting.length / 2);
-      await this.#execute(waiting.slice(0, middle));
-      await this.#execute(waiting.slice(middle));
-    }
+    const outcomes = await this.#options.execute(waiting.map(({ item }) => item));
+    waiting.forEach(({ settle, fail }, index) => {
+      const outcome = outcomes[index];
+      if (outcome === undefined) fail(new Error(`a statement for ${waiting.length} items gave no outcome for item ${index}`));
+      else settle(outcome);
+    });
   }
 }
 

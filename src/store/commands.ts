@@ -1,19 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
-import { type Actor, type Assessment, keyString } from './assessment.ts';
+import { type Actor, type Assessment, type AssessmentKey, keyString } from './assessment.ts';
 import type { AssessmentCache } from './cache.ts';
 import { Coalescer } from './coalescer.ts';
 import { type CreateOutcome, createAssessments, type NewAssessment } from './create-assessments.ts';
-import { type Database, databaseMessageOf, isRefusedValue, isWorthRepeating, sqlStateOf } from './database.ts';
-import {
-  AlreadyExistsError,
-  ClaimLostError,
-  InvalidInputError,
-  InvalidTransitionError,
-  NotFoundError,
-  UnavailableError,
-  VersionConflictError,
-} from './errors.ts';
+import { type Database, databaseMessageOf, isLockTimeout, isRefusedValue, isWorthRepeating, sqlStateOf } from './database.ts';
+import { AlreadyExistsError, InvalidInputError } from './errors.ts';
 import type { Hub } from './hub.ts';
 import {
   type CancelAssessment,
@@ -33,10 +25,10 @@ import {
   type UpdateProgress,
   updateProgressSchema,
 } from './inputs.ts';
-import { transitions } from './lifecycle.ts';
+import { type ChangeInput, judge, lockedError, transitionOf } from './judgement.ts';
 import type { Logger } from './logger.ts';
 import { requestDataOf, requestHashOf } from './request.ts';
-import { type RetryPolicy, type Transition, type TransitionOutcome, targetOf, transitionAssessments } from './transition-assessments.ts';
+import { type RetryPolicy, type Transition, type TransitionOutcome, transitionAssessments } from './transition-assessments.ts';
 import { updateOf } from './updates.ts';
 
 export interface CommandsOptions {
@@ -75,7 +67,7 @@ export class Commands {
       execute: (items) => this.#committed(() => createAssessments(db, items), publishable.created),
       keyOf: keyString,
       sizeOf: (item) => item.request.length,
-      isItemFault: isRefusedValue,
+      isItemFault: (error) => isRefusedValue(error) || isLockTimeout(error),
       concurrency,
     });
     this.#transitions = new Coalescer<Transition, TransitionOutcome>({
@@ -140,7 +132,7 @@ export class Commands {
   }
 
   async #create(item: NewAssessment): Promise<Created> {
-    const outcome = await this.#answered(this.#creations.run(item));
+    const outcome = await this.#patiently(item, () => this.#creations.run(item).catch(lockedOutcome));
     switch (outcome.outcome) {
       case 'CREATED':
         return { assessment: outcome.assessment, created: true };
@@ -149,6 +141,8 @@ export class Commands {
         return { assessment: outcome.assessment, created: false };
       case 'GONE':
         return this.#create(item);
+      case 'LOCKED':
+        throw lockedError(item);
       default:
         return outcome satisfies never;
     }
@@ -163,7 +157,7 @@ export class Commands {
   ): Promise<Assessment> {
     const checked = checkInput(schema, input);
     const item = transitionOf(verb, checked, actor, rest(checked));
-    const outcome = await this.#tracked(this.#patiently(item));
+    const outcome = await this.#tracked(this.#patiently(item, () => this.#transitions.run(item)));
     return judge(item, outcome);
   }
 
@@ -176,19 +170,13 @@ export class Commands {
     }
   }
 
-  /** Runs the item again, after a short wait, while somebody else holds its row locked; so nobody else's statement waits for it. */
-  async #patiently(item: Transition): Promise<TransitionOutcome> {
+  /** Runs the item again, after a short wait, while somebody else holds what it needs locked; so nobody else's statement waits for it. */
+  async #patiently<Outcome extends { outcome: string }>(item: AssessmentKey, run: () => Promise<Outcome>): Promise<Outcome> {
     const deadline = performance.now() + this.#options.lockPatienceMs;
     for (let delayMs = 2; ; delayMs = Math.min(delayMs * 2, 100)) {
-      const outcome = await this.#answered(this.#transitions.run(item));
+      const outcome = await this.#answered(run());
       if (outcome.outcome !== 'LOCKED') return outcome;
-      if (performance.now() > deadline) {
-        throw new UnavailableError(
-          'TIMEOUT',
-          `Assessment "${item.assessmentId}" is locked by another transaction; nothing was changed.`,
-          1_000,
-        );
-      }
+      if (performance.now() > deadline) throw lockedError(item);
       await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random())));
     }
   }
@@ -231,6 +219,11 @@ export class Commands {
   }
 }
 
+function lockedOutcome(error: unknown): { outcome: 'LOCKED' } {
+  if (isLockTimeout(error)) return { outcome: 'LOCKED' };
+  throw error;
+}
+
 interface Change {
   assessment: Assessment;
   previousState: Assessment['state'] | null;
@@ -242,57 +235,3 @@ const publishable = {
   changed: (outcomes: readonly TransitionOutcome[]): Change[] =>
     outcomes.flatMap((outcome) => (outcome.outcome === 'OK' && outcome.changed ? [outcome] : [])),
 };
-
-type Maybe<T> = T | null | undefined;
-
-interface ChangeInput {
-  assessmentId: string;
-  expectedVersion?: Maybe<number>;
-  claimToken?: Maybe<string>;
-  progress?: number;
-  message?: Maybe<string>;
-  error?: string;
-  reason?: Maybe<string>;
-}
-
-const transitionOf = (verb: Transition['verb'], input: ChangeInput, actor: Actor, rest: Partial<Transition>): Transition => ({
-  verb,
-  tenantId: actor.tenantId,
-  assessmentId: input.assessmentId,
-  expectedVersion: input.expectedVersion ?? null,
-  claimToken: input.claimToken ?? null,
-  progress: input.progress ?? null,
-  message: input.message ?? null,
-  result: null,
-  error: input.error ?? null,
-  retryable: false,
-  jitter: Math.random(),
-  changedBy: actor.subject,
-  reason: input.reason ?? null,
-  ...rest,
-});
-
-function judge(item: Transition, outcome: TransitionOutcome): Assessment {
-  switch (outcome.outcome) {
-    case 'OK':
-      return outcome.assessment;
-    case 'NOT_FOUND':
-      throw new NotFoundError(item.assessmentId);
-    case 'VERSION_CONFLICT':
-      throw new VersionConflictError(outcome.assessment, item.expectedVersion ?? 0);
-    case 'CLAIM_LOST':
-      throw new ClaimLostError(outcome.assessment);
-    case 'INVALID_TRANSITION': {
-      const why = item.verb === 'PROGRESS' ? 'takes no progress: progress is reported while PROCESSING' : undefined;
-      throw new InvalidTransitionError(outcome.assessment, targetOf[item.verb], transitions[outcome.assessment.state], why);
-    }
-    case 'PROGRESS_FELL':
-      throw new InvalidInputError([
-        { path: ['progress'], message: `must not fall: it is ${outcome.assessment.progress} already, and ${item.progress} is less` },
-      ]);
-    case 'LOCKED':
-      throw new Error('a locked row is no outcome that a caller is told');
-    default:
-      return outcome satisfies never;
-  }
-}

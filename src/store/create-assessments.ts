@@ -43,6 +43,9 @@ export async function createAssessments(db: Database, items: readonly NewAssessm
   });
 }
 
+// A key that another transaction is about to insert makes the statement wait for its end; not for long (SQLSTATE 55P03).
+const lockTimeout = '200ms';
+
 const insertAssessments = (db: Database, items: readonly NewAssessment[]): Promise<Assessment[]> =>
   db.$queryRaw`/* createAssessments */
     insert into assessment_states as i (id, tenant_id, assessment_id, type, source, server_name, priority, timeout_ms, max_retries,
@@ -55,6 +58,7 @@ const insertAssessments = (db: Database, items: readonly NewAssessment[]): Promi
       ${items.map((item) => item.priority)}::int[], ${items.map((item) => item.timeoutMs)}::int[], ${items.map((item) => item.maxRetries)}::int[],
       ${items.map((item) => item.request)}::text[], ${items.map((item) => item.requestHash)}::text[], ${items.map((item) => item.changedBy)}::text[]
     ) as input (id, tenant_id, assessment_id, type, source, server_name, priority, timeout_ms, max_retries, request, request_hash, changed_by)
+    cross join (select set_config('lock_timeout', ${lockTimeout}, true)) as patience
     order by tenant_id, assessment_id
     on conflict (tenant_id, assessment_id) do nothing
     returning ${assessmentColumns.i}`;

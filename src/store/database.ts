@@ -54,6 +54,9 @@ function causeOf(error: Prisma.PrismaClientKnownRequestError): Record<string, un
  */
 export const isRefusedValue = (error: unknown): boolean => /^(22|23|54|AS)/.test(sqlStateOf(error) ?? '');
 
+/** Whether a statement gave up waiting for what another transaction holds locked. */
+export const isLockTimeout = (error: unknown): boolean => sqlStateOf(error) === '55P03';
+
 /** Whether the same statement may well pass when it is sent again: it lost a deadlock or a serialization conflict, and did nothing. */
 export const isWorthRepeating = (error: unknown): boolean => ['40001', '40P01'].includes(sqlStateOf(error) ?? '');
 

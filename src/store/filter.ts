@@ -2,7 +2,7 @@ import { Prisma } from '../generated/prisma/client.ts';
 import type { Assessment } from './assessment.ts';
 import { InvalidInputError } from './errors.ts';
 import { textProblem } from './json.ts';
-import type { AssessmentState } from './lifecycle.ts';
+import { type AssessmentState, assessmentStates } from './lifecycle.ts';
 
 type Maybe<T> = T | null | undefined;
 export interface StringFilter {
@@ -48,6 +48,7 @@ export interface AssessmentFilter {
 }
 
 const maxConditions = 200;
+const maxBranches = 500;
 const maxListed = 1_000;
 const maxDepth = 10;
 
@@ -56,12 +57,14 @@ const maxDepth = 10;
  * @throws InvalidInputError naming what is wrong, from `where` on.
  */
 export function filterToSql(filter: AssessmentFilter): Prisma.Sql {
-  const budget = { left: maxConditions };
+  const budget = { conditions: maxConditions, branches: maxBranches };
   return conjunction(filter, ['where'], budget);
 }
 
+/** What a filter may still hold. */
 interface Budget {
-  left: number;
+  conditions: number;
+  branches: number;
 }
 
 function conjunction(filter: AssessmentFilter, path: string[], budget: Budget): Prisma.Sql {
@@ -71,9 +74,13 @@ function conjunction(filter: AssessmentFilter, path: string[], budget: Budget): 
     conditions ? fieldConditions(field as Field, conditions, [...path, field], budget) : [],
   );
   if (or) {
-    const branches = or.map((branch, index) => conjunction(branch, [...path, 'or', String(index)], budget));
+    const branches = or.map((branch, index) => {
+      spendBranch(budget);
+      return conjunction(branch, [...path, 'or', String(index)], budget);
+    });
     parts.push(branches.length > 0 ? Prisma.sql`(${Prisma.join(branches, ' or ')})` : Prisma.sql`false`);
   }
+  if (not) spendBranch(budget);
   if (not) parts.push(Prisma.sql`(${conjunction(not, [...path, 'not'], budget)}) is not true`);
   return parts.length > 0 ? Prisma.sql`(${Prisma.join(parts, ' and ')})` : Prisma.sql`true`;
 }
@@ -94,77 +101,95 @@ const columns: Record<Field, Prisma.Sql> = {
   completedAt: Prisma.sql`s.completed_at`,
 };
 
-/** How a value of the field stands in SQL; enum labels are lower-case there. */
-const literals: Record<Field, (value: unknown) => Prisma.Sql> = {
-  assessmentId: (value) => Prisma.sql`${value}`,
-  state: (value) => Prisma.sql`${lower(value)}::assessment_state`,
-  type: (value) => Prisma.sql`${lower(value)}::assessment_type`,
-  source: (value) => Prisma.sql`${lower(value)}::assessment_source`,
-  serverName: (value) => Prisma.sql`${value}`,
-  priority: (value) => Prisma.sql`${value}::int`,
-  progress: (value) => Prisma.sql`${value}::int`,
-  retryCount: (value) => Prisma.sql`${value}::int`,
-  createdAt: (value) => Prisma.sql`${value}::timestamptz`,
-  updatedAt: (value) => Prisma.sql`${value}::timestamptz`,
-  completedAt: (value) => Prisma.sql`${value}::timestamptz`,
+type Kind = 'text' | 'int' | 'time' | 'assessment_state' | 'assessment_type' | 'assessment_source';
+
+const kinds: Record<Field, Kind> = {
+  assessmentId: 'text',
+  state: 'assessment_state',
+  type: 'assessment_type',
+  source: 'assessment_source',
+  serverName: 'text',
+  priority: 'int',
+  progress: 'int',
+  retryCount: 'int',
+  createdAt: 'time',
+  updatedAt: 'time',
+  completedAt: 'time',
 };
 
-const lower = (value: unknown): string => String(value).toLowerCase();
+/** The values of a condition as one array parameter, so that a list of a thousand costs no more parameters than one value. */
+const arrays: Record<Kind, (values: readonly unknown[]) => Prisma.Sql> = {
+  text: (values) => Prisma.sql`${values}::text[]`,
+  int: (values) => Prisma.sql`${values}::int[]`,
+  time: (values) => Prisma.sql`${values}::timestamptz[]`,
+  assessment_state: (values) => Prisma.sql`${lowerCase(values)}::assessment_state[]`,
+  assessment_type: (values) => Prisma.sql`${lowerCase(values)}::assessment_type[]`,
+  assessment_source: (values) => Prisma.sql`${lowerCase(values)}::assessment_source[]`,
+};
+
+// Labels are lower-case in the database.
+const lowerCase = (values: readonly unknown[]): string[] => values.map((value) => String(value).toLowerCase());
+
+const maxInt = 2_147_483_647;
+const oneOf = (labels: readonly string[]) => (value: unknown) =>
+  labels.includes(String(value)) ? undefined : `must be one of ${labels.join(', ')}`;
+
+/** What is wrong with a value of a condition; undefined when nothing is. */
+const problems: Record<Kind, (value: unknown) => string | undefined> = {
+  text: (value) => (typeof value === 'string' ? textProblem(value) : 'must be a text'),
+  int: (value) => (Number.isInteger(value) && Math.abs(Number(value)) <= maxInt ? undefined : 'must be a whole number of 32 bits'),
+  time: (value) => (value instanceof Date && Math.abs(value.getUTCFullYear()) <= 9_999 ? undefined : 'must be a valid date and time'),
+  assessment_state: oneOf(assessmentStates),
+  assessment_type: oneOf(['COMPLIANCE', 'HEALTH', 'SECURITY']),
+  assessment_source: oneOf(['INSTALLER', 'COMPLIANCE', 'API']),
+};
 
 function fieldConditions(field: Field, conditions: object, path: string[], budget: Budget): Prisma.Sql[] {
-  const column = columns[field];
-  if (column === undefined) throw refused(path, 'is not a field of an assessment that can be filtered by');
+  if (!Object.hasOwn(columns, field)) throw refused(path, 'is not a field of an assessment that can be filtered by');
   return Object.entries(conditions).flatMap(([operator, operand]: [string, unknown]) => {
     if (operand === null || operand === undefined) return [];
-    if (--budget.left < 0) throw refused(['where'], `must not have more than ${maxConditions} conditions`);
-    return [condition(field, column, operator, operand, [...path, operator])];
+    if (--budget.conditions < 0) throw refused(['where'], `must not have more than ${maxConditions} conditions`);
+    return [condition(field, operator, operand, [...path, operator])];
   });
 }
 
-function condition(field: Field, column: Prisma.Sql, operator: string, operand: unknown, path: string[]): Prisma.Sql {
-  const literal = (value: unknown): Prisma.Sql => literals[field](checked(value, path));
+function condition(field: Field, operator: string, operand: unknown, path: string[]): Prisma.Sql {
+  const column = columns[field];
+  const kind = kinds[field];
+  const isList = operator === 'in' || operator === 'notIn';
+  const values = isList && Array.isArray(operand) ? operand : [operand];
+  if (values.length > maxListed) throw refused(path, `must not list more than ${maxListed} values`);
+  for (const value of values) {
+    const problem = problems[kind](value);
+    if (problem !== undefined) throw refused(path, problem);
+  }
+  const array = arrays[kind](values);
   switch (operator) {
     case 'eq':
-      return Prisma.sql`${column} = ${literal(operand)}`;
+      return Prisma.sql`${column} = (${array})[1]`;
     case 'gte':
-      return Prisma.sql`${column} >= ${literal(operand)}`;
+      return Prisma.sql`${column} >= (${array})[1]`;
     case 'lte':
-      return Prisma.sql`${column} <= ${literal(operand)}`;
+      return Prisma.sql`${column} <= (${array})[1]`;
     case 'lt':
-      return Prisma.sql`${column} < ${literal(operand)}`;
+      return Prisma.sql`${column} < (${array})[1]`;
     case 'in':
-      return listed(operand, path, literal, (values) => Prisma.sql`${column} in (${values})`, Prisma.sql`false`);
+      return Prisma.sql`${column} = any(${array})`;
     case 'notIn':
-      return listed(operand, path, literal, (values) => Prisma.sql`${column} not in (${values})`, Prisma.sql`true`);
+      return Prisma.sql`${column} <> all(${array})`;
     case 'startsWith':
-      return Prisma.sql`${column} like ${`${escapeLike(operand, path)}%`}`;
+      return Prisma.sql`${column} like ${`${escapeLike(operand)}%`}`;
     case 'contains':
-      return Prisma.sql`${column} like ${`%${escapeLike(operand, path)}%`}`;
+      return Prisma.sql`${column} like ${`%${escapeLike(operand)}%`}`;
     default:
       throw refused(path, 'is not a condition');
   }
 }
 
-function listed(
-  operand: unknown,
-  path: string[],
-  literal: (value: unknown) => Prisma.Sql,
-  matches: (values: Prisma.Sql) => Prisma.Sql,
-  whenEmpty: Prisma.Sql,
-): Prisma.Sql {
-  const values = operand as unknown[];
-  if (values.length > maxListed) throw refused(path, `must not list more than ${maxListed} values`);
-  return values.length > 0 ? matches(Prisma.join(values.map(literal))) : whenEmpty;
-}
+const escapeLike = (operand: unknown): string => String(operand).replaceAll(/[\\%_]/g, '\\$&');
 
-const escapeLike = (operand: unknown, path: string[]): string => String(checked(operand, path)).replaceAll(/[\\%_]/g, '\\$&');
-
-function checked(value: unknown, path: string[]): unknown {
-  const problem = typeof value === 'string' ? textProblem(value) : undefined;
-  if (problem !== undefined) throw refused(path, problem);
-  if (value instanceof Date && (Number.isNaN(value.getTime()) || Math.abs(value.getUTCFullYear()) > 9_999))
-    throw refused(path, 'must be a valid date and time');
-  return value;
+function spendBranch(budget: Budget): void {
+  if (--budget.branches < 0) throw refused(['where'], `must not have more than ${maxBranches} branches of or and not`);
 }
 
 const refused = (path: string[], message: string): InvalidInputError => new InvalidInputError([{ path, message }]);

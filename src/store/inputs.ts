@@ -114,13 +114,20 @@ export function checkInput<T extends z.ZodType>(schema: T, input: unknown): z.ou
   throw new InvalidInputError(checked.error.issues.map((issue) => ({ path: issue.path.map(String), message: issue.message })));
 }
 
+/** How many digits PostgreSQL adds to numbers with an exponent, which jsonb gives back written out: 1e+308 as 309 digits. */
+function expandedDigits(encoded: string): number {
+  let digits = 0;
+  for (const [, exponent] of encoded.matchAll(/\de([+-]\d{2,3})(?=[,\]}])/g)) digits += Math.min(Math.abs(Number(exponent)), 324);
+  return digits;
+}
+
 /**
  * A body as JSON text.
- * @throws InvalidInputError naming `field` when it is larger than `maxBytes` (as UTF-8).
+ * @throws InvalidInputError naming `field` when it is larger than `maxBytes` (as UTF-8, with its numbers written out).
  */
 export function encodeBody(field: string, body: JsonObject, maxBytes: number): string {
   const encoded = JSON.stringify(body);
-  const bytes = encoded.length * 3 <= maxBytes ? 0 : Buffer.byteLength(encoded);
+  const bytes = Buffer.byteLength(encoded) + expandedDigits(encoded);
   if (bytes > maxBytes) {
     throw new InvalidInputError([{ path: [field], message: `must be at most ${maxBytes} bytes of JSON; this is ${bytes} bytes` }]);
   }

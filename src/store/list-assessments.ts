@@ -37,8 +37,7 @@ const orders: Record<AssessmentOrderField, { column: Prisma.Sql; type: Prisma.Sq
 export function conditionOf(tenantId: string, { where, search }: Pick<ListAssessments, 'where' | 'search'>): Prisma.Sql {
   const parts = [Prisma.sql`s.tenant_id = ${tenantId}`];
   if (where) parts.push(filterToSql(where));
-  if (search !== null && search !== undefined)
-    parts.push(Prisma.sql`s.search_vector @@ websearch_to_tsquery('simple', ${checkSearch(search)})`);
+  if (search !== null && search !== undefined) parts.push(Prisma.sql`s.search_vector @@ ${searchQuery(checkSearch(search))}`);
   return Prisma.join(parts, ' and ');
 }
 
@@ -80,6 +79,16 @@ function between(
     ...(after ? [Prisma.sql`(${order.column}, s.id) ${beyond} (${after[0]}::${order.type}, ${after[1]}::uuid)`] : []),
     ...(before ? [Prisma.sql`(${order.column}, s.id) ${short} (${before[0]}::${order.type}, ${before[1]}::uuid)`] : []),
   ];
+}
+
+/**
+ * The search as PostgreSQL reads it. A minus that stands before no word is dropped: many of them are more than its parser takes. Names
+ * such as eu.example.com are also looked for by their parts, unless something is to be absent.
+ */
+function searchQuery(search: string): Prisma.Sql {
+  const words = search.replaceAll(/-(?![\p{L}\p{N}"])/gu, ' ');
+  if (/(^|\s)-/.test(words)) return Prisma.sql`websearch_to_tsquery('simple', ${words})`;
+  return Prisma.sql`(websearch_to_tsquery('simple', ${words}) || websearch_to_tsquery('simple', ${words.replaceAll(/[./_:@]/g, ' ')}))`;
 }
 
 function checkSearch(search: string): string {

@@ -1,4 +1,4 @@
-import type { Assessment, AssessmentData, AssessmentKey } from './assessment.ts';
+import type { Assessment, AssessmentData, AssessmentKey, AssessmentWithData } from './assessment.ts';
 import { assessmentColumns } from './columns.ts';
 import type { Database } from './database.ts';
 
@@ -8,6 +8,12 @@ export const readByKeys = (db: Database, keys: readonly AssessmentKey[]): Promis
     select ${assessmentColumns.s} from assessment_states s
     join unnest(${keys.map((key) => key.tenantId)}::text[], ${keys.map((key) => key.assessmentId)}::text[]) as k (tenant_id, assessment_id)
       using (tenant_id, assessment_id)`;
+
+/** One assessment with its bodies, in one statement: all of the same version. */
+export const readWithData = (db: Database, { tenantId, assessmentId }: AssessmentKey): Promise<AssessmentWithData[]> =>
+  db.$queryRaw`/* readWithData */
+    select ${assessmentColumns.s}, s.request_data as "requestData", s.result_data as "resultData" from assessment_states s
+    where s.tenant_id = ${tenantId} and s.assessment_id = ${assessmentId}`;
 
 /** The assessments of a tenant with these ids (UUIDs), in one statement, in no particular order; unknown ones are left out. */
 export const readByIds = (db: Database, tenantId: string, ids: readonly string[]): Promise<Assessment[]> =>

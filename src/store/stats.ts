@@ -48,7 +48,10 @@ export interface AssessmentStats {
   series: StatsBucket[];
 }
 
+const maxInt = 2_147_483_647;
+
 const query = z.object({
+  type: z.enum(['COMPLIANCE', 'HEALTH', 'SECURITY'], { error: 'must be COMPLIANCE, HEALTH or SECURITY' }).nullish(),
   windowMinutes: z
     .int({ error: 'must be a whole number of minutes from 1 to 1440' })
     .min(1, 'must be at least 1 minute')
@@ -106,7 +109,7 @@ async function readCounts(db: Database, subset: Prisma.Sql): Promise<Counts> {
       count(*) filter (where s.state = 'pending')::int as "pending", count(*) filter (where s.state = 'processing')::int as "processing",
       count(*) filter (where s.state = 'completed')::int as "completed", count(*) filter (where s.state = 'failed')::int as "failed",
       count(*) filter (where s.state = 'cancelled')::int as "cancelled",
-      greatest(0, extract(epoch from clock_timestamp() - min(s.created_at) filter (where s.state = 'pending')) * 1000)::int as "oldestPendingAgeMs"
+      least(${maxInt}::float8, greatest(0, extract(epoch from clock_timestamp() - min(s.created_at) filter (where s.state = 'pending')) * 1000))::int as "oldestPendingAgeMs"
     from assessment_states s where ${subset}`;
   if (row === undefined) throw new Error('an aggregate gave no row');
   return { ...row, oldestPendingAgeMs: row.pending === 0 ? null : row.oldestPendingAgeMs };

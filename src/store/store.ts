@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { type Actor, type Assessment, type AssessmentData, type AssessmentKey, type AssessmentWithData, keyString } from './assessment.ts';
+import { type Actor, type Assessment, type AssessmentKey, type AssessmentWithData, keyString } from './assessment.ts';
 import { type AuditEntry, auditWindow, readAuditTrails } from './audit-trail.ts';
 import { AssessmentCache } from './cache.ts';
 import { changesSince } from './changes-since.ts';
@@ -22,7 +22,7 @@ import {
 import { countAssessments, type ListAssessments, listAssessments } from './list-assessments.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 import type { Logger } from './logger.ts';
-import { readByKeys, readRequests, readResults } from './read-assessments.ts';
+import { readByKeys, readWithData } from './read-assessments.ts';
 import { RedisBus } from './redis-bus.ts';
 import { type AssessmentStats, readStats, type StatsQuery } from './stats.ts';
 import { type WaitForCompletion, Waiting, type WatchAssessment } from './wait.ts';
@@ -173,9 +173,9 @@ export class AssessmentStore {
   /** The assessment as it is now, with its request and its result. @throws InvalidInputError, NotFoundError */
   async getState(assessmentId: string, actor: Actor): Promise<AssessmentWithData> {
     checkAssessmentId(assessmentId);
-    const assessment = await this.loaders(actor).assessment.load(assessmentId);
-    if (assessment === null) throw new NotFoundError(assessmentId);
-    return { ...assessment, ...(await this.#dataOf(assessment)) };
+    const [assessment] = await readWithData(this.#parts.db, { tenantId: actor.tenantId, assessmentId });
+    if (assessment === undefined) throw new NotFoundError(assessmentId);
+    return assessment;
   }
 
   /**
@@ -213,7 +213,12 @@ export class AssessmentStore {
   async auditTrail(assessmentId: string, page: Page, actor: Actor): Promise<Connection<AuditEntry>> {
     checkAssessmentId(assessmentId);
     const [trail] = await readAuditTrails(this.#parts.db, [{ tenantId: actor.tenantId, assessmentId }], auditWindow(page));
-    if (trail === undefined || (trail.items.length === 0 && !page.after && !page.before)) throw new NotFoundError(assessmentId);
+    if (
+      trail === undefined ||
+      (trail.items.length === 0 && (await readByKeys(this.#parts.db, [{ tenantId: actor.tenantId, assessmentId }])).length === 0)
+    ) {
+      throw new NotFoundError(assessmentId);
+    }
     return trail;
   }
 
@@ -252,12 +257,6 @@ export class AssessmentStore {
   async #readInOrder(keys: readonly AssessmentKey[]): Promise<(Assessment | undefined)[]> {
     const rows = new Map((await readByKeys(this.#parts.db, keys)).map((row) => [keyString(row), row]));
     return keys.map((key) => rows.get(keyString(key)));
-  }
-
-  async #dataOf({ id }: Assessment): Promise<AssessmentData> {
-    const { db } = this.#parts;
-    const [[request], [result]] = await Promise.all([readRequests(db, [id]), readResults(db, [id])]);
-    return { requestData: request?.requestData ?? {}, resultData: result?.resultData ?? null };
   }
 
   async #close(): Promise<void> {

@@ -45,14 +45,24 @@ function parse(message: string): unknown {
 }
 
 function isUpdate(update: unknown): update is AssessmentUpdate {
-  const assessment = Object(Object(update).assessment);
-  return typeof assessment.tenantId === 'string' && typeof assessment.assessmentId === 'string' && Number.isInteger(assessment.version);
+  return isAssessment(Object(update).assessment);
+}
+
+function isAssessment(value: unknown): value is Assessment {
+  const { id, tenantId, assessmentId, state, version } = Object(value);
+  return [id, tenantId, assessmentId, state].every((field) => typeof field === 'string') && Number.isInteger(version);
 }
 
 const reviveDates = (update: AssessmentUpdate): AssessmentUpdate => ({ ...update, assessment: reviveAssessment(update.assessment) });
 
+/** An assessment that was kept as JSON, or undefined when the text is none. */
+export function parseAssessment(text: string): Assessment | undefined {
+  const assessment = parse(text);
+  return isAssessment(assessment) ? reviveAssessment(assessment) : undefined;
+}
+
 /** An assessment that was sent as JSON, with its times as dates again. */
-export function reviveAssessment(sent: Assessment): Assessment {
+function reviveAssessment(sent: Assessment): Assessment {
   const assessment: Record<string, unknown> = { ...sent };
   for (const field of dateFields) {
     const value = assessment[field];

@@ -11,14 +11,14 @@ CREATE FUNCTION assessment_request_vector(request jsonb) RETURNS tsvector LANGUA
               ELSE to_tsvector('simple'::regconfig, left(request::text, 65536)) END
 $$;
 
--- What full-text search finds: the server name (whole, and its parts), message, error and request.
+-- What full-text search finds: the server name (whole, and its parts with and without hyphens), message, error and request.
 CREATE FUNCTION assessment_search_vector(server_name text, message text, error_message text, request_vector tsvector)
 RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
   found tsvector := coalesce(request_vector, ''::tsvector);
 BEGIN
   IF server_name IS NOT NULL THEN
-    found := to_tsvector('simple'::regconfig, server_name || ' ' || translate(server_name, '.-_/:@', '      ')) || found;
+    found := to_tsvector('simple'::regconfig, concat_ws(' ', server_name, translate(server_name, './_:@', '     '), translate(server_name, '.-_/:@', '      '))) || found;
   END IF;
   IF message IS NOT NULL THEN
     found := found || to_tsvector('simple'::regconfig, left(message, 10000));
@@ -284,10 +284,11 @@ END $$;
 
 CREATE FUNCTION assessment_state_audit_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF TG_OP = 'DELETE' AND pg_trigger_depth() > 1 THEN
-    RETURN OLD;
+  -- What the triggers of assessment_states do: add a row for every change, delete the rows of a deleted assessment.
+  IF TG_OP <> 'UPDATE' AND pg_trigger_depth() > 1 THEN
+    RETURN NULL;
   END IF;
-  RAISE EXCEPTION 'the audit trail is only ever added to: % refused', lower(TG_OP)
+  RAISE EXCEPTION 'the audit trail is written by the database alone, with the change itself: % refused', lower(TG_OP)
     USING ERRCODE = 'AS005', CONSTRAINT = 'assessment_audit';
 END $$;
 
@@ -318,7 +319,7 @@ CREATE TRIGGER "assessment_states_50_audit_update" AFTER UPDATE ON "assessment_s
   REFERENCING OLD TABLE AS before_change NEW TABLE AS after_change FOR EACH STATEMENT EXECUTE FUNCTION assessment_states_audit_update();
 CREATE TRIGGER "assessment_states_50_delete_audit" AFTER DELETE ON "assessment_states"
   REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION assessment_states_delete_audit();
-CREATE TRIGGER "assessment_state_audit_keep" BEFORE UPDATE OR DELETE ON "assessment_state_audit"
-  FOR EACH ROW EXECUTE FUNCTION assessment_state_audit_keep();
+CREATE TRIGGER "assessment_state_audit_keep" BEFORE INSERT OR UPDATE OR DELETE ON "assessment_state_audit"
+  FOR EACH STATEMENT EXECUTE FUNCTION assessment_state_audit_keep();
 CREATE TRIGGER "assessment_state_audit_keep_all" BEFORE TRUNCATE ON "assessment_state_audit"
   FOR EACH STATEMENT EXECUTE FUNCTION assessment_refuse_truncate();

