@@ -44,7 +44,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     return stopping;
   };
   try {
-    const server = new HttpServer({ host: config.HOST, port: config.PORT, path, log });
+    const server = new HttpServer({ host: config.HOST, port: config.PORT, path, maxRequestBytes: config.MAX_REQUEST_BYTES, log });
     await server.listen();
     started.push(() => server.stop(config.STOP_TIMEOUT_MS));
 
@@ -77,7 +77,6 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       ...shared,
       schema,
       contextOf,
-      maxRequestBytes: config.MAX_REQUEST_BYTES,
       graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
     });
     const sockets = new Sockets({ ...shared, pipeline, maxMessageBytes: config.MAX_REQUEST_BYTES });

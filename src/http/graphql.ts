@@ -18,8 +18,6 @@ export interface GraphQLOptions {
   schema: GraphQLSchema;
   contextOf: (operation: Required<Operation>) => Context;
   path: string;
-  /** Largest HTTP body, in bytes. */
-  maxRequestBytes: number;
   /** Pages of these origins may call the API from a browser; others of the same origin only. */
   allowedOrigins: readonly string[];
   graphiql: boolean;
@@ -29,15 +27,7 @@ export interface GraphQLOptions {
 export type GraphQLPipeline = YogaServerInstance<Operation, Context>;
 
 /** The GraphQL pipeline; it answers HTTP and server-sent events by itself, and sockets through `getEnveloped`. */
-export const createPipeline = ({
-  schema,
-  contextOf,
-  path,
-  maxRequestBytes,
-  allowedOrigins,
-  graphiql,
-  log,
-}: GraphQLOptions): GraphQLPipeline =>
+export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphiql, log }: GraphQLOptions): GraphQLPipeline =>
   createYoga<Operation, Context>({
     schema,
     graphqlEndpoint: path,
@@ -46,7 +36,7 @@ export const createPipeline = ({
     maskedErrors: { maskError: (error) => toClientError(error, { log }) },
     logging: false,
     multipart: false,
-    maxRequestBodySize: maxRequestBytes,
+    maxRequestBodySize: false, // the HTTP server has read the body, within its limit
     cors: allowedOrigins.length > 0 ? { origin: [...allowedOrigins], credentials: true, exposedHeaders: ['x-request-id'] } : false,
     landingPage: false,
     healthCheckEndpoint: '/health/graphql',

@@ -1,4 +1,4 @@
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../context.ts';
 import { toClientError } from './client-errors.ts';
@@ -6,20 +6,11 @@ import { parseWithinLimits } from './document-limits.ts';
 import { checkInputNesting } from './input-nesting.ts';
 import { subscribe } from './subscribe.ts';
 
-const jsonType = /^application\/(graphql\+)?json *(;|$)/i;
-
 /**
  * What every operation goes through, over HTTP, server-sent events and WebSocket alike: a bounded document, errors as clients may see
  * them, and a context of its own for each event of a subscription.
  */
 export const operationPipeline: Plugin<Context> = {
-  // A page of another site can send a form without asking first (CSRF); JSON it cannot.
-  onRequestParse({ request }) {
-    if (request.method !== 'POST' || jsonType.test(request.headers.get('content-type') ?? '')) return;
-    throw new GraphQLError('The body must be JSON: send it with content-type application/json.', {
-      extensions: { code: 'BAD_REQUEST', http: { status: 415 } },
-    });
-  },
   onParse({ setParseFn }) {
     setParseFn(parseWithinLimits);
   },

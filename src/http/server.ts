@@ -6,6 +6,7 @@ import { StartupError } from '../startup-error.ts';
 import type { HealthStatus, Logger } from '../store/index.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
+import { BodyRefusal, readJsonBody } from './json-body.ts';
 import type { Sockets } from './sockets.ts';
 
 export interface HttpServerOptions {
@@ -13,6 +14,8 @@ export interface HttpServerOptions {
   port: number;
   /** The path of the GraphQL API. */
   path: string;
+  /** Largest HTTP body, in bytes. */
+  maxRequestBytes: number;
   log: Logger;
 }
 
@@ -109,8 +112,7 @@ export class HttpServer {
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
-    // Such a body may be refused half-way, and its rest would stand before the next request of the connection.
-    if (request.headers['transfer-encoding'] !== undefined) response.shouldKeepAlive = false;
+    if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
     await this.#service.pipeline(request, response, { requestId });
   }
 
@@ -120,10 +122,19 @@ export class HttpServer {
   }
 
   #answerFault(response: ServerResponse, error: unknown): void {
+    if (error instanceof BodyRefusal) {
+      answerRefusedBody(response, error);
+      return;
+    }
     this.#options.log.error({ err: error }, 'a request could not be answered');
     if (response.headersSent) response.destroy();
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
+}
+
+/** The rest of the body may still be on its way, and would stand before the next request: so the connection ends with the answer. */
+function answerRefusedBody(response: ServerResponse, { status, code, message }: BodyRefusal): void {
+  answerJson(response, status, { errors: [{ message, extensions: { code } }] }, { connection: 'close' });
 }
 
 function refuseUpgrade(socket: Duplex): void {

@@ -137,7 +137,8 @@ const oneOf = (labels: readonly string[]) => (value: unknown) =>
 /** What is wrong with a value of a condition; undefined when nothing is. */
 const problems: Record<Kind, (value: unknown) => string | undefined> = {
   text: (value) => (typeof value === 'string' ? textProblem(value) : 'must be a text'),
-  int: (value) => (Number.isInteger(value) && Math.abs(Number(value)) <= maxInt ? undefined : 'must be a whole number of 32 bits'),
+  int: (value) =>
+    Number.isInteger(value) && Number(value) <= maxInt && Number(value) >= -maxInt - 1 ? undefined : 'must be a whole number of 32 bits',
   time: (value) => (value instanceof Date && Math.abs(value.getUTCFullYear()) <= 9_999 ? undefined : 'must be a valid date and time'),
   assessment_state: oneOf(assessmentStates),
   assessment_type: oneOf(['COMPLIANCE', 'HEALTH', 'SECURITY']),

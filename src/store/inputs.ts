@@ -116,6 +116,7 @@ export function checkInput<T extends z.ZodType>(schema: T, input: unknown): z.ou
 
 /** How many digits PostgreSQL adds to numbers with an exponent, which jsonb gives back written out: 1e+308 as 309 digits. */
 function expandedDigits(encoded: string): number {
+  if (!/\de[+-]/.test(encoded)) return 0;
   let digits = 0;
   for (const [, exponent] of encoded.matchAll(/\de([+-]\d{2,3})(?=[,\]}])/g)) digits += Math.min(Math.abs(Number(exponent)), 324);
   return digits;

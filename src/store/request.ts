@@ -28,8 +28,11 @@ const defaultOptions: AssessmentOptions = {
   timeout: null,
 };
 
-const given = (fields: object): JsonObject =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
+function given(fields: object): JsonObject {
+  const kept: JsonObject = {};
+  for (const [name, value] of Object.entries(fields)) if (value !== null && value !== undefined) kept[name] = value;
+  return kept;
+}
 
 /** The options of a request, completed with the defaults. */
 export const optionsOf = (requestData: JsonObject): AssessmentOptions => ({ ...defaultOptions, ...given(Object(requestData['options'])) });
