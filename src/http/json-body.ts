@@ -52,7 +52,9 @@ function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
     });
     request.once('end', () => resolve((chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString()));
     request.once('error', reject);
-    request.once('close', () => reject(new BodyRefusal(400, 'BAD_REQUEST', 'The body ended before it was complete.')));
+    request.once('close', () => {
+      if (!request.complete) reject(new BodyRefusal(400, 'BAD_REQUEST', 'The body ended before it was complete.'));
+    });
   });
 }
 

@@ -27,7 +27,11 @@ export interface Service {
 }
 
 /** On every answer: no guessing of content types, no framing by other sites, no address given away by links. */
-const protectiveHeaders = { 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer' };
+const protectiveHeaders = [
+  ['x-content-type-options', 'nosniff'],
+  ['x-frame-options', 'DENY'],
+  ['referrer-policy', 'no-referrer'],
+] as const;
 const clientRequestId = /^[\w.:-]{1,128}$/;
 
 /** The HTTP server: GraphQL, WebSocket upgrades on the same path, and health. It listens before the service is ready, and says so. */
@@ -102,7 +106,7 @@ export class HttpServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    for (const [name, value] of Object.entries(protectiveHeaders)) response.setHeader(name, value);
+    for (const [name, value] of protectiveHeaders) response.setHeader(name, value);
     const [path] = (request.url ?? '/').split('?', 1);
     if (path === '/health/live') return answerLive(response);
     if (this.#service === undefined || this.#stopping) return this.#answerNotReady(response);

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
 import { type Actor, type Assessment, type AssessmentKey, keyString } from './assessment.ts';
 import type { AssessmentCache } from './cache.ts';
@@ -27,6 +26,7 @@ import {
 } from './inputs.ts';
 import { type ChangeInput, judge, lockedError, transitionOf } from './judgement.ts';
 import type { Logger } from './logger.ts';
+import { newId } from './new-id.ts';
 import { requestDataOf, requestHashOf } from './request.ts';
 import { type RetryPolicy, type Transition, type TransitionOutcome, transitionAssessments } from './transition-assessments.ts';
 import { updateOf } from './updates.ts';
@@ -86,7 +86,7 @@ export class Commands {
 
   async createAssessment(input: CreateAssessment, actor: Actor): Promise<Created> {
     const checked = checkInput(createAssessmentSchema, input);
-    const id = uuidv7();
+    const id = newId();
     const requestData = requestDataOf(checked);
     const item: NewAssessment = {
       id,
