@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, ExecutionResult, FormattedExecutionResult, GraphQLError } from 'graphql';
+import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError, withoutHttpStatus } from './client-errors.ts';
 import type { GraphQLPipeline } from './graphql.ts';
+import { type SocketOperation, SocketOperations } from './socket-operations.ts';
 
 export interface SocketsOptions {
   pipeline: GraphQLPipeline;
@@ -20,8 +22,7 @@ export interface SocketsOptions {
 }
 
 interface Enveloped {
-  /** Aborts the signal that the resolvers of this operation are given. */
-  abort: () => void;
+  operation: SocketOperation;
   execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
   subscribe: (args: ExecutionArgs) => Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
 }
@@ -30,6 +31,7 @@ interface Enveloped {
 export class Sockets {
   readonly #options: SocketsOptions;
   readonly #server: WebSocketServer;
+  readonly #operations = new SocketOperations();
 
   constructor(options: SocketsOptions) {
     this.#options = options;
@@ -39,15 +41,26 @@ export class Sockets {
         execute: (args) =>
           streamOfOne(
             this.#answered(args, () => enveloped(args).execute(args)),
-            enveloped(args).abort,
+            () => enveloped(args).operation.abort(),
           ),
-        subscribe: async (args) => requestErrorAsStream(await this.#answered(args, () => enveloped(args).subscribe(args))),
-        onSubscribe: (_context, _id, payload) => this.#prepare(payload),
-        onError: (_context, _id, _payload, errors) =>
-          requestErrorsOf(errors).map((error) => withoutHttpStatus(toClientError(error, options)).toJSON()),
-        onNext: (_context, _id, _payload, _args, result) => formatted(result),
+        subscribe: async (args) =>
+          enveloped(args).operation.hold(requestErrorAsStream(await this.#answered(args, () => enveloped(args).subscribe(args)))),
+        onSubscribe: (context, id, payload) => this.#prepare(payload, this.#operations.begin(context, id, payload)),
+        onError: async (context, id, payload, errors) => {
+          await this.#operations.end(context, id, payload);
+          return requestErrorsOf(errors).map((error) => withoutHttpStatus(toClientError(error, options)).toJSON());
+        },
+        onNext: async (_context, _id, payload, _args, result) => {
+          await this.#operations.turn(payload);
+          return formatted(result);
+        },
+        onComplete: (context, id, payload) => this.#operations.end(context, id, payload),
       },
       this.#server,
+    );
+    // graphql-ws would write what a client did wrong, such as too large a message, to the console. ws closes the socket by itself.
+    this.#server.on('connection', (client) =>
+      client.removeAllListeners('error').on('error', (error) => options.log.debug({ err: error }, 'a socket broke off')),
     );
   }
 
@@ -92,13 +105,8 @@ export class Sockets {
     }
   }
 
-  async #prepare(payload: {
-    query: string;
-    operationName?: string | null | undefined;
-    variables?: Record<string, unknown> | null | undefined;
-  }) {
+  async #prepare(payload: SubscribePayload, operation: SocketOperation) {
     const requestId = randomUUID();
-    const operation = new AbortController();
     try {
       const { schema, execute, subscribe, contextFactory, parse, validate } = this.#options.pipeline.getEnveloped({
         requestId,
@@ -114,7 +122,7 @@ export class Sockets {
         operationName: payload.operationName,
         variableValues: payload.variables,
         contextValue,
-        rootValue: { execute, subscribe, abort: () => operation.abort() },
+        rootValue: { execute, subscribe, operation },
       } as ExecutionArgs;
     } catch (error) {
       return [withoutHttpStatus(toClientError(error, { ...this.#options, requestId }))];

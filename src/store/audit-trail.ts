@@ -1,9 +1,9 @@
+import { z } from 'zod';
 import { type AssessmentAuditEntry as AuditRow, Prisma } from '../generated/prisma/client.ts';
 import type { AssessmentKey } from './assessment.ts';
 import { keyString } from './assessment.ts';
-import { type Connection, connectionOf, decodeCursor, encodeCursor, type Page, type Window, windowOf } from './cursor.ts';
+import { type Connection, connectionOf, decodeCursor, encodeCursor, notACursor, type Page, type Window, windowOf } from './cursor.ts';
 import type { Database } from './database.ts';
-import { InvalidInputError } from './errors.ts';
 
 /** One change of one assessment, as the database recorded it in the transaction of the change. */
 export type AuditEntry = AuditRow;
@@ -23,8 +23,8 @@ const maxVersion = 2_147_483_647;
 export const auditWindow = (page: Page): Window<number> =>
   windowOf(page, (cursor, argument) => {
     const [version] = decodeCursor(kind, cursor, argument);
-    if (typeof version !== 'number') throw new InvalidInputError([{ path: [argument], message: 'is not a cursor of an audit trail' }]);
-    return version;
+    if (!z.int32().safeParse(version).success) throw notACursor(argument);
+    return version as number;
   });
 
 /** The same page of the audit trails of many assessments, in one statement; oldest change first, in the order of the keys. */

@@ -15,12 +15,17 @@ export interface DatabaseOptions {
   onStatement?: (sql: string) => void;
 }
 
+/** How much longer than a statement may take its answer is waited for, in milliseconds. */
+const silenceMs = 2_000;
+
 /** Opens a pool of connections; the first connects when it is first needed. Close with `$disconnect()`. */
 export function openDatabase({ url, poolSize = 10, statementTimeoutMs = 15_000, onStatement }: DatabaseOptions): Database {
   const adapter = new PrismaPg({
     connectionString: url,
     max: poolSize,
     connectionTimeoutMillis: 5_000,
+    // The server ends a statement that takes too long. Where the network to it is gone nobody would: then the connection is given up.
+    query_timeout: statementTimeoutMs + silenceMs,
     keepAlive: true,
     application_name: 'assessment-store',
     options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC`,
@@ -61,14 +66,15 @@ export const isLockTimeout = (error: unknown): boolean => sqlStateOf(error) === 
 export const isWorthRepeating = (error: unknown): boolean => ['40001', '40P01'].includes(sqlStateOf(error) ?? '');
 
 /** Whether a statement was ended because it took longer than it may. */
-export const isStatementTimeout = (error: unknown): boolean => sqlStateOf(error) === '57014';
+export const isStatementTimeout = (error: unknown): boolean =>
+  sqlStateOf(error) === '57014' || /Query read timeout/.test(databaseMessageOf(error));
 
 /**
- * Whether the database could not be reached, or broke the connection off: connection exceptions (08), no room for more
+ * Whether the database could not be reached, or broke the connection off: connection exceptions (08; but 08P01 is a fault of ours), no room for more
  * connections (53), a server that stops or starts (57P), and what the driver says of it.
  */
 export function isDatabaseAway(error: unknown): boolean {
-  if (/^(08|53|57P)/.test(sqlStateOf(error) ?? '')) return true;
+  if (/^(08(?!P01)|53|57P)/.test(sqlStateOf(error) ?? '')) return true;
   const kind = error instanceof Prisma.PrismaClientKnownRequestError ? causeOf(error)['kind'] : undefined;
   return (
     ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'].includes(String(kind)) ||

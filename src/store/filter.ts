@@ -130,16 +130,16 @@ const arrays: Record<Kind, (values: readonly unknown[]) => Prisma.Sql> = {
 // Labels are lower-case in the database.
 const lowerCase = (values: readonly unknown[]): string[] => values.map((value) => String(value).toLowerCase());
 
-const maxInt = 2_147_483_647;
+// PostgreSQL reads no year 0 and, in this form, none of more than four digits.
+const isOfCalendar = (value: unknown): boolean => value instanceof Date && value.getUTCFullYear() >= 1 && value.getUTCFullYear() <= 9_999;
 const oneOf = (labels: readonly string[]) => (value: unknown) =>
   labels.includes(String(value)) ? undefined : `must be one of ${labels.join(', ')}`;
 
 /** What is wrong with a value of a condition; undefined when nothing is. */
 const problems: Record<Kind, (value: unknown) => string | undefined> = {
   text: (value) => (typeof value === 'string' ? textProblem(value) : 'must be a text'),
-  int: (value) =>
-    Number.isInteger(value) && Number(value) <= maxInt && Number(value) >= -maxInt - 1 ? undefined : 'must be a whole number of 32 bits',
-  time: (value) => (value instanceof Date && Math.abs(value.getUTCFullYear()) <= 9_999 ? undefined : 'must be a valid date and time'),
+  int: (value) => (Number.isInteger(value) && Number(value) === (Number(value) | 0) ? undefined : 'must be a whole number of 32 bits'),
+  time: (value) => (isOfCalendar(value) ? undefined : 'must be a valid date and time of the years 1 to 9999 (UTC)'),
   assessment_state: oneOf(assessmentStates),
   assessment_type: oneOf(['COMPLIANCE', 'HEALTH', 'SECURITY']),
   assessment_source: oneOf(['INSTALLER', 'COMPLIANCE', 'API']),

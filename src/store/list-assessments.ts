@@ -1,7 +1,8 @@
+import { z } from 'zod';
 import { Prisma } from '../generated/prisma/client.ts';
 import type { Assessment } from './assessment.ts';
 import { assessmentColumns } from './columns.ts';
-import { type Connection, connectionOf, decodeCursor, encodeCursor, type Page, type Window, windowOf } from './cursor.ts';
+import { type Connection, connectionOf, decodeCursor, encodeCursor, notACursor, type Page, type Window, windowOf } from './cursor.ts';
 import type { Database } from './database.ts';
 import { InvalidInputError } from './errors.ts';
 import { type AssessmentFilter, filterToSql } from './filter.ts';
@@ -26,11 +27,22 @@ export interface ListAssessments extends Page {
 const newestFirst: AssessmentOrder = { field: 'CREATED_AT', direction: 'DESC' };
 const maxSearchLength = 500;
 
-const orders: Record<AssessmentOrderField, { column: Prisma.Sql; type: Prisma.Sql; of: (assessment: Assessment) => unknown }> = {
-  CREATED_AT: { column: Prisma.sql`s.created_at`, type: Prisma.sql`timestamptz`, of: (assessment) => assessment.createdAt.toISOString() },
-  UPDATED_AT: { column: Prisma.sql`s.updated_at`, type: Prisma.sql`timestamptz`, of: (assessment) => assessment.updatedAt.toISOString() },
-  PRIORITY: { column: Prisma.sql`s.priority`, type: Prisma.sql`int`, of: (assessment) => assessment.priority },
-  PROGRESS: { column: Prisma.sql`s.progress`, type: Prisma.sql`int`, of: (assessment) => assessment.progress },
+/** A column to order by, its value in an assessment, and how a cursor holds that. */
+interface Order {
+  column: Prisma.Sql;
+  type: Prisma.Sql;
+  of: (assessment: Assessment) => unknown;
+  value: z.ZodType;
+}
+
+const time = { type: Prisma.sql`timestamptz`, value: z.iso.datetime({ precision: 3 }).refine((value) => value >= '0001') };
+const number = { type: Prisma.sql`int`, value: z.int32() };
+
+const orders: Record<AssessmentOrderField, Order> = {
+  CREATED_AT: { ...time, column: Prisma.sql`s.created_at`, of: (assessment) => assessment.createdAt.toISOString() },
+  UPDATED_AT: { ...time, column: Prisma.sql`s.updated_at`, of: (assessment) => assessment.updatedAt.toISOString() },
+  PRIORITY: { ...number, column: Prisma.sql`s.priority`, of: (assessment) => assessment.priority },
+  PROGRESS: { ...number, column: Prisma.sql`s.progress`, of: (assessment) => assessment.progress },
 };
 
 /** Which assessments of a tenant a list is about, as a condition on `assessment_states s`. */
@@ -50,7 +62,11 @@ export async function listAssessments(db: Database, tenantId: string, list: List
   const { field, direction } = list.orderBy ?? newestFirst;
   const order = orders[field];
   const kind = `${field} ${direction}`;
-  const window = windowOf(list, (cursor, argument) => decodeCursor(kind, cursor, argument));
+  const window = windowOf(list, (cursor, argument) => {
+    const place = z.tuple([order.value, z.guid()]).safeParse(decodeCursor(kind, cursor, argument));
+    if (!place.success) throw notACursor(argument);
+    return place.data;
+  });
   const conditions = [conditionOf(tenantId, list), ...between(window, order, direction)];
   const descending = (direction === 'DESC') !== window.backward ? Prisma.sql`desc` : Prisma.sql`asc`;
   const rows = await db.$queryRaw<Assessment[]>`/* listAssessments */
@@ -68,11 +84,7 @@ export async function countAssessments(db: Database, tenantId: string, list: Pic
   return row?.count ?? 0;
 }
 
-function between(
-  { after, before }: Window<unknown[]>,
-  order: (typeof orders)[AssessmentOrderField],
-  direction: 'ASC' | 'DESC',
-): Prisma.Sql[] {
+function between({ after, before }: Window<unknown[]>, order: Order, direction: 'ASC' | 'DESC'): Prisma.Sql[] {
   const beyond = direction === 'ASC' ? Prisma.sql`>` : Prisma.sql`<`;
   const short = direction === 'ASC' ? Prisma.sql`<` : Prisma.sql`>`;
   return [

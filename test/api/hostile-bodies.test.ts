@@ -39,7 +39,6 @@ const refused: Record<string, string> = {
 const accepted: Record<string, string> = {
   'objects nested 64 deep': inObjects(64),
   'lists nested 64 deep': inLists(64),
-  'exactly 1 MiB': ofBytes(mebibyte),
   'the names that JavaScript gives a meaning to':
     '{"__proto__":{"polluted":true},"constructor":{"prototype":{}},"toJSON":1,"then":2,"hasOwnProperty":3,"$ref":"#"}',
   'escapes, controls and emoji': '{"\\u0001\\u001f\\"\\\\":"\\ud83d\\udca5 \\u2028 💥","":""}',
@@ -144,10 +143,16 @@ const sorted = (value: unknown): string =>
       : inner,
   );
 
-test('a request is measured as a whole, not by its metadata alone', async () => {
-  const big = ofBytes(mebibyte - 10);
-  const { answer } = await inVariable(places.metadata, big, 'too-big-together');
-  expect(answer.data?.['createAssessment']).toMatchObject({ __typename: 'CreateAssessmentPayload' });
+test('a result may have 1 MiB to the byte; a request may as a whole, so its metadata is less', async () => {
+  const body = ofBytes(mebibyte);
+  await service.send('mutation { createAssessment(input: { assessmentId: "full", type: HEALTH }) { __typename } }');
+  await service.send('mutation { startProcessing(input: { assessmentId: "full" }) { __typename } }');
+  const result = await inVariable(places.result, body, 'full');
+  expect(result.answer.data).toEqual({ completeAssessment: { __typename: 'CompleteAssessmentPayload' } });
+  const request = await inVariable(places.metadata, body, 'too-much');
+  expect(request.answer.data).toMatchObject({ createAssessment: { __typename: 'InvalidInputError', fields: [{ path: ['metadata'] }] } });
+  const less = await inVariable(places.metadata, ofBytes(mebibyte - 200), 'just-enough');
+  expect(less.answer.data).toEqual({ createAssessment: { __typename: 'CreateAssessmentPayload' } });
 });
 
 test('the assessment that all this was tried on is as it was', async () => {

@@ -29,8 +29,6 @@ describe('a filter that is more than the service will do is refused, naming wher
     '10,000 conditions': { or: times(10_000, (index) => ({ priority: { eq: index } })) },
     '201 conditions': { or: times(201, (index) => ({ priority: { eq: index } })) },
     'a list of 10,000 values': { assessmentId: { in: names(10_000) } },
-    '199 lists of 1,000 values': { or: times(199, (index) => ({ assessmentId: { in: names(1_000, `${index}-`) } })) },
-    '66 lists of 1,000 values': { or: times(66, (index) => ({ serverName: { in: names(1_000, `${index}-`) } })) },
     'not, 199 deep': nested(199, (not) => ({ not })),
     'or, 99 deep': nested(99, (inner) => ({ or: [inner] })),
     '100,000 empty alternatives': { or: times(100_000, () => ({})) },
@@ -54,6 +52,10 @@ describe('a filter at the limit is answered', () => {
   const asMuch: Record<string, [object, number]> = {
     '200 conditions': [{ or: times(200, () => ({ priority: { eq: 5 } })) }, 1],
     'a list of 1,000 values': [{ assessmentId: { in: [...names(999), 'known'] } }, 1],
+    '66 lists of 1,000 values, more than a statement has parameters': [
+      { or: times(66, (index) => ({ assessmentId: { in: [...names(999, `${index}-`), 'known'] } })) },
+      1,
+    ],
     'conditions that contradict one another': [{ priority: { eq: 5, gte: 6 } }, 0],
     'null everywhere': [{ assessmentId: null, state: { eq: null, in: null }, or: null, not: null }, 1],
     'an empty list': [{ state: { in: [] } }, 0],
@@ -89,7 +91,6 @@ describe('a search with whatever people type is answered', () => {
   };
   test.each(Object.entries(typed))('%s', async (_, [search, count]) => {
     const { data, errors } = await list({ search });
-    expect({ errors, count: data?.assessments.nodes.length }).toEqual({ errors: undefined, count: expect.any(Number) });
-    if (count > 0) expect(data?.assessments.nodes).toEqual([{ assessmentId: 'known' }]);
+    expect({ errors, count: data?.assessments.nodes.length }).toEqual({ errors: undefined, count });
   });
 });

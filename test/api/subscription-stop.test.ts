@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { openRawSocket } from '../support/raw-socket.ts';
 import { startTestApp, type TestApp } from '../support/test-app.ts';
 
 const create = (id: string) => `mutation { createAssessment(input: { assessmentId: "${id}", type: HEALTH }) { __typename } }`;
@@ -59,5 +60,47 @@ test('a connection that its client keeps open does not hold up the stop past its
   expect(await Promise.race([stopped, late])).toBe('stopped');
   socket.destroy();
   await stopped;
+  await service.database.drop();
+});
+
+test('open sockets are closed with 1001, after which a client connects again, and a second stop is the first', async () => {
+  const service = await startTestApp({ STOP_TIMEOUT_MS: stopTimeoutMs });
+  await service.send(create('a'));
+  const sockets = await Promise.all(Array.from({ length: 3 }, () => openRawSocket(service.url)));
+  sockets[0]?.subscribe('1', 'subscription { assessmentUpdated(assessmentId: "a") { kind } }');
+  sockets[1]?.subscribe('1', '{ waitForAssessment(assessmentId: "a") { __typename } }');
+  await sockets[0]?.received('1', 'next');
+  await eventually('both wait', () => service.app.store.watching === 2);
+  const took = timeToStop(service);
+  const again = timeToStop(service);
+  expect(await Promise.all(sockets.map(({ closed }) => closed))).toEqual([1001, 1001, 1001]);
+  expect(Math.max(await took, await again)).toBeLessThan(2_000);
+  await service.app.stop();
+  // No `error` and no `complete`: either would end the operation for good in a client that else takes it up again.
+  expect(sockets.map(({ messages }) => messages.map(({ type }) => type))).toEqual([
+    ['connection_ack', 'next'],
+    ['connection_ack'],
+    ['connection_ack'],
+  ]);
+  await expect(openRawSocket(service.url)).rejects.toThrow();
+  await service.database.drop();
+});
+
+test('commands under way finish: each is answered, and in the database, or was not taken at all', async () => {
+  const service = await startTestApp({ STOP_TIMEOUT_MS: stopTimeoutMs });
+  const answers = Array.from({ length: 200 }, (_, number) =>
+    service.send(create(`http-${number}`)).then(
+      ({ data }) => (data as { createAssessment?: { __typename: string } } | undefined)?.createAssessment?.__typename,
+      () => undefined,
+    ),
+  );
+  await eventually('the first are under way', () => service.statements.some((sql) => sql.includes('createAssessments')));
+  const took = timeToStop(service);
+  const accepted = (await Promise.all(answers)).filter((answer) => answer === 'CreateAssessmentPayload').length;
+  expect(await took).toBeLessThan(stopTimeoutMs);
+  const operator = await service.database.connect();
+  const { rows } = await operator.query<{ count: number }>('select count(*)::int as count from assessment_states');
+  expect(accepted).toBeGreaterThan(0);
+  expect(rows[0]?.count).toBe(accepted);
   await service.database.drop();
 });

@@ -72,12 +72,12 @@ describe.each(Object.keys(lists))('a cursor of %s', (name) => {
     expect(edgesOf(answer)).toHaveLength(argument === 'after' || name !== 'an audit trail' ? 1 : 0);
   });
 
-  test.each(['after', 'before'])('is refused as %s with any one character changed', async (argument) => {
+  test('is refused with any one character changed', async () => {
     const positions = Array.from(list.cursor, (character, index) => ({ character, index }));
     await Promise.all(
       positions.map(({ character, index }) => {
         const other = alphabet[(alphabet.indexOf(character) + 1 + (index % 62)) % 64] ?? 'A';
-        return expectRefused(list, argument, list.cursor.slice(0, index) + other + list.cursor.slice(index + 1));
+        return expectRefused(list, 'after', list.cursor.slice(0, index) + other + list.cursor.slice(index + 1));
       }),
     );
   });

@@ -40,6 +40,17 @@ test('an end that came before the beginning, and was retried before it, does not
   ]);
 });
 
+test('of two ends that came before the beginning the first counts', async () => {
+  const watch = new Watch(key, () => {});
+  watch.offer(updateAt(4, 'FAILED', 'PROCESSING'));
+  watch.offer(updateAt(7, 'FAILED', 'PROCESSING', 1));
+  watch.begin(at(3, 'PROCESSING'));
+  expect(await read(watch)).toEqual([
+    [3, 'PROCESSING'],
+    [4, 'FAILED'],
+  ]);
+});
+
 test('what was offered out of order before the beginning is read at its newest', async () => {
   const watch = new Watch(key, () => {});
   watch.offer(updateAt(5, 'PROCESSING', 'PROCESSING'));

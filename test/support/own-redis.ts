@@ -17,8 +17,8 @@ export interface OwnRedis {
   kill(): Promise<void>;
   /** Starts it again, empty. */
   start(): Promise<void>;
-  /** Cuts the connections of all its clients; it takes new ones at once. */
-  cutConnections(): Promise<void>;
+  /** Cuts the connections that publish (normal) or those that listen (pubsub); it takes new ones at once. */
+  cutConnections(type: 'normal' | 'pubsub'): Promise<void>;
 }
 
 export async function startOwnRedis(): Promise<OwnRedis> {
@@ -40,10 +40,9 @@ export async function startOwnRedis(): Promise<OwnRedis> {
       await once(server, 'exit');
     },
     start,
-    cutConnections: async () => {
+    cutConnections: async (type) => {
       const operator = new Redis({ port });
-      await operator.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      await operator.client('KILL', 'TYPE', 'pubsub', 'SKIPME', 'yes');
+      await operator.client('KILL', 'TYPE', type, 'SKIPME', 'yes');
       operator.disconnect();
     },
   };

@@ -4,6 +4,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { identifyProcess } from '../../src/database/process-identity.ts';
 import { eventually } from './eventually.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -99,16 +100,8 @@ export async function postgresPid(dataDir: string): Promise<number> {
   return Number((await readFile(join(dataDir, 'cluster', 'postmaster.pid'), 'utf8')).split('\n')[0]);
 }
 
-/** Whether there is a process with this id. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
-}
+/** Whether a process runs under this id; one that has ended and only waits to be collected by its parent does not. */
+export const isRunning = async (pid: number): Promise<boolean> => (await identifyProcess(pid)) !== null;
 
 /** Sends an operation to a service that runs as a process. */
 export async function sendTo<Data = Record<string, unknown>>(
