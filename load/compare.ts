@@ -1,0 +1,107 @@
+// One assessment's lifecycle here and at the peers, by turns on the same machine and the same PostgreSQL: a table. See README.md.
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findPostgres, type PostgresServer } from './support/database.ts';
+import { printTable, shown } from './support/figures.ts';
+
+const peersFolder = process.env['PEERS'] || join(import.meta.dirname, '..', '..', 'shared', 'bench', 'peers');
+const modes = ['closed', 'open'] as const;
+const own = 'assessment-store';
+const peers = ['bullmq-pg', 'dbos'];
+/** The database that lifecycle.mjs makes for a peer, and leaves. */
+const databaseOf = (peer: string): string => `bench_${peer.replace('-', '_')}`;
+
+/** What each promises to those who submit and wait; without it the figures say little. */
+const promises: Record<string, string> = {
+  [own]: 'a service; on disk before the answer, every change audited; who waits is told, also when late or after a lost connection',
+  'bullmq-pg': 'a library; the job is on disk; the submitter waits for an event (the waits that it gave up after 15 s count as never)',
+  dbos: 'a library; workflow and result are on disk; the submitting process is the worker too, so nothing is handed over',
+};
+
+/** What a run of lifecycle.ts or lifecycle.mjs prints. */
+interface Figures {
+  peer: string;
+  mode: string;
+  per_s: number;
+  p50_ms: number;
+  p99_ms: number;
+  over_1s: number;
+  never: number;
+}
+
+/** Runs a script of Node's, and gives the JSON of its last line. @throws Error when it fails. */
+async function figuresOf(script: string, args: readonly string[], cwd: string, variables: Record<string, string>): Promise<Figures> {
+  const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+    cwd,
+    env: { ...process.env, ...variables },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (code !== 0) throw new Error(`${script} ${args.join(' ')} ended with exit code ${code}`);
+  return JSON.parse(printed.trim().split('\n').at(-1) ?? '');
+}
+
+/** A copy of the peers' folder with its packages installed; undefined, with a line that says why, when there is none to be had. */
+async function installPeers(): Promise<string | undefined> {
+  if (!existsSync(join(peersFolder, 'lifecycle.mjs'))) {
+    console.log(`There are no peers at ${peersFolder} (PEERS names another folder): these are our own figures alone.`);
+    return undefined;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'assessment-store-peers-'));
+  try {
+    await cp(peersFolder, folder, { recursive: true });
+    await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
+    return folder;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    console.log(`The peers could not be installed (${error instanceof Error ? error.message : error}): these are our own figures alone.`);
+    return undefined;
+  }
+}
+
+async function measureAll(server: PostgresServer, peersAt: string | undefined): Promise<Figures[]> {
+  const root = join(import.meta.dirname, '..');
+  const ofServer = Object.assign(new URL(server.url), { pathname: '' }).href;
+  const all: Figures[] = [];
+  for (const mode of modes) {
+    all.push(await figuresOf(join(import.meta.dirname, 'lifecycle.ts'), [mode], root, { DATABASE_URL: server.url }));
+    for (const peer of peersAt === undefined ? [] : peers) {
+      const measured = figuresOf(join(peersAt ?? '', 'lifecycle.mjs'), [peer, mode], peersAt ?? '', { PG: ofServer });
+      const figures = await measured.catch((error: unknown) => console.log(`${peer} ${mode} could not be measured:`, error));
+      if (figures) all.push(figures);
+    }
+  }
+  return all;
+}
+
+const row = ({ peer, mode, per_s, p50_ms, p99_ms, over_1s, never }: Figures): string[] => [
+  ...[peer, mode, shown(per_s), shown(p50_ms, ' ms'), shown(p99_ms, ' ms')],
+  ...[String(over_1s), String(never)],
+];
+
+async function main(): Promise<void> {
+  const server = await findPostgres();
+  const peersAt = await installPeers();
+  try {
+    const all = await measureAll(server, peersAt);
+    console.log(`submit, worker completes, submitter knows; Node ${process.versions.node}, ${server.name}`);
+    printTable([['', 'mode', 'completions/s', 'p50', 'p99', 'over 1 s', 'never'], ...all.map(row)]);
+    for (const peer of new Set(all.map((figures) => figures.peer))) console.log(`${peer}: ${promises[peer] ?? 'see its documentation'}`);
+  } finally {
+    if (peersAt !== undefined) {
+      await rm(peersAt, { recursive: true, force: true });
+      for (const peer of peers) await server.dropDatabase(databaseOf(peer));
+    }
+    await server.stop();
+  }
+}
+
+await main();
