@@ -72,13 +72,12 @@ async function findRedis(): Promise<Server> {
   const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
     stdio: 'ignore',
   });
-  const failed = once(server, 'error').then(() => true);
-  const client = new Redis({ port, lazyConnect: true, retryStrategy: (tries) => (tries > 100 ? null : 50), maxRetriesPerRequest: null });
+  const failed = Promise.race([once(server, 'error'), once(server, 'exit')]).then(() => true);
+  // Not by connect(): that gives up at the first attempt, and the server may not listen yet. A command waits for the connection.
+  const client = new Redis({ port, retryStrategy: () => 50, maxRetriesPerRequest: null });
   client.on('error', () => {});
-  const started = client.connect().then(
-    () => false,
-    () => true,
-  );
+  const started = client.ping().then(() => false);
+  started.catch(() => {}); // disconnected because the server is missing
   const missing = await Promise.race([failed, started]);
   client.disconnect();
   if (missing) {
