@@ -124,25 +124,29 @@ test.each(rounds)(
   timeout,
 );
 
-test('on the embedded PostgreSQL too, which the next start takes over from the killed one', async () => {
-  const { dataDir, remove } = await createDataFolder();
-  const acknowledged = await killAmidCreations({ DATA_DIR: dataDir }, someMoment());
-  const orphan = await postgresPid(dataDir);
-  expect(await isRunning(orphan)).toBe(true);
+test(
+  'on the embedded PostgreSQL too, which the next start takes over from the killed one',
+  async () => {
+    const { dataDir, remove } = await createDataFolder();
+    const acknowledged = await killAmidCreations({ DATA_DIR: dataDir }, someMoment());
+    const orphan = await postgresPid(dataDir);
+    expect(await isRunning(orphan)).toBe(true);
 
-  const restarted = startService({ DATA_DIR: dataDir });
-  const url = await restarted.ready();
-  expect(await isRunning(orphan)).toBe(false);
-  expect(restarted.printed().out).toContain('left its PostgreSQL running');
-  const psql = new pg.Client(await embeddedUrl(dataDir));
-  await psql.connect();
-  const found = await kept(psql);
-  expect([...acknowledged].filter((id) => !found.has(id))).toEqual([]);
-  await psql.end();
-  await expectServed(url, acknowledged);
-  expect((await restarted.end()).code).toBe(0);
-  await remove();
-}, timeout);
+    const restarted = startService({ DATA_DIR: dataDir });
+    const url = await restarted.ready();
+    expect(await isRunning(orphan)).toBe(false);
+    expect(restarted.printed().out).toContain('left its PostgreSQL running');
+    const psql = new pg.Client(await embeddedUrl(dataDir));
+    await psql.connect();
+    const found = await kept(psql);
+    expect([...acknowledged].filter((id) => !found.has(id))).toEqual([]);
+    await psql.end();
+    await expectServed(url, acknowledged);
+    expect((await restarted.end()).code).toBe(0);
+    await remove();
+  },
+  timeout,
+);
 
 /** The embedded PostgreSQL on a data folder, as an operator reaches it. */
 async function embeddedUrl(dataDir: string): Promise<string> {
