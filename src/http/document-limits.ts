@@ -27,43 +27,21 @@ const refused = (message: string): GraphQLError =>
 function nestingOf(document: string): number {
   let depth = 0;
   let deepest = 0;
-  for (let at = 0; at < document.length; at++) {
-    switch (document[at]) {
-      case '{':
-      case '[':
-      case '(':
-        deepest = Math.max(deepest, ++depth);
-        break;
-      case '}':
-      case ']':
-      case ')':
-        depth--;
-        break;
-      case '#':
-        at = endOf(document, '\n', at);
-        break;
-      case '"':
-        at = document.startsWith('"""', at) ? endOfBlockString(document, at + 3) : endOfString(document, at + 1);
-        break;
-    }
+  const next = /["#{}[\]()]/g;
+  for (let found = next.exec(document); found !== null; found = next.exec(document)) {
+    const [token] = found;
+    if (token === '"' || token === '#') next.lastIndex = endOf(document, found.index);
+    else if (token === '{' || token === '[' || token === '(') deepest = Math.max(deepest, ++depth);
+    else depth--;
   }
   return deepest;
 }
 
-function endOf(document: string, what: string, from: number): number {
-  const found = document.indexOf(what, from);
-  return found < 0 ? document.length : found;
-}
-
-/** Where the string that began before `at` ends: at its quote, or at the end of the line when it has none. */
-function endOfString(document: string, at: number): number {
-  let end = at;
-  while (end < document.length && document[end] !== '"' && document[end] !== '\n') end += document[end] === '\\' ? 2 : 1;
-  return end;
-}
-
-function endOfBlockString(document: string, at: number): number {
-  let end = endOf(document, '"""', at);
-  while (document[end - 1] === '\\') end = endOf(document, '"""', end + 3);
-  return end + 2;
+/** Where the string or comment that begins at `start` ends. A line ends at a carriage return too, and a string that is not closed with its line. */
+function endOf(document: string, start: number): number {
+  const isBlock = document.startsWith('"""', start);
+  const stop = document[start] === '#' ? /[\n\r]/g : isBlock ? /\\?"""/g : /\\[^\n\r]|["\n\r]/g;
+  stop.lastIndex = start + (isBlock ? 3 : 1);
+  for (let found = stop.exec(document); found !== null; found = stop.exec(document)) if (!found[0].startsWith('\\')) return stop.lastIndex;
+  return document.length;
 }
