@@ -64,11 +64,6 @@ export class Sockets {
     );
   }
 
-  /** How many sockets are open. */
-  get size(): number {
-    return this.#server.clients.size;
-  }
-
   /** Takes over a connection that asks to become a WebSocket, or answers why not. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', (error) => this.#options.log.debug({ err: error }, 'a connection broke off during its upgrade'));
