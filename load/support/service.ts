@@ -28,7 +28,8 @@ export async function startService(databaseUrl: string): Promise<Service> {
   const main = join(root, 'dist', 'main.js');
   if (!existsSync(main)) throw new Error('there is nothing to measure yet: run `npm run build` first');
   const port = await freePort();
-  const child = spawn(process.execPath, ['--import', reportCpu, main], {
+  // As `npm start` does.
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', '--import', reportCpu, main], {
     cwd: root,
     env: {
       ...process.env,

@@ -3,6 +3,7 @@ import {
   GraphQLError,
   type GraphQLInputType,
   type GraphQLSchema,
+  getNamedType,
   getNullableType,
   isInputObjectType,
   isInputType,
@@ -23,7 +24,7 @@ export function checkInputNesting(schema: GraphQLSchema, document: DocumentNode,
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
     for (const { variable, type } of definition.variableDefinitions ?? []) {
       const inputType = typeFromAST(schema, type);
-      if (isInputType(inputType) && isTooDeep(variables[variable.name.value], inputType)) {
+      if (isInputType(inputType) && isRecursive(inputType) && isTooDeep(variables[variable.name.value], inputType)) {
         throw new GraphQLError(`Variable "$${variable.name.value}" is nested deeper than ${maxNesting} levels.`, {
           nodes: variable,
           extensions: { code: 'BAD_USER_INPUT', http: { status: 400, spec: true } },
@@ -31,6 +32,22 @@ export function checkInputNesting(schema: GraphQLSchema, document: DocumentNode,
       }
     }
   }
+}
+
+const known = new WeakMap<GraphQLInputType, boolean>();
+
+/** Whether values of the type can be nested without end; those of most types are only as deep as the type. */
+function isRecursive(type: GraphQLInputType): boolean {
+  const answer = known.get(type) ?? leadsInto(type, new Set());
+  known.set(type, answer);
+  return answer;
+}
+
+function leadsInto(type: GraphQLInputType, outer: ReadonlySet<GraphQLInputType>): boolean {
+  const named = getNamedType(type);
+  if (!isInputObjectType(named)) return false;
+  if (outer.has(named)) return true;
+  return Object.values(named.getFields()).some((field) => leadsInto(field.type, new Set([...outer, named])));
 }
 
 /** Without recursion, level by level. */

@@ -34,6 +34,8 @@ import { updateOf } from './updates.ts';
 export interface CommandsOptions {
   db: Database;
   hub: Hub;
+  /** Told that there may be new words. */
+  indexer: { wake: () => void };
   cache: AssessmentCache;
   log: Logger;
   retry: RetryPolicy;
@@ -198,10 +200,12 @@ export class Commands {
   }
 
   #tell(changes: readonly Change[]): void {
-    const { cache, hub } = this.#options;
+    if (changes.length === 0) return;
+    const { cache, hub, indexer } = this.#options;
     const assessments = changes.map(({ assessment }) => assessment);
     cache.forget(changes.filter(({ previousState }) => previousState === null).map(({ assessment }) => assessment));
     cache.put(assessments);
+    indexer.wake();
     hub.publish(changes.map(({ assessment, previousState }) => updateOf(assessment, previousState)));
   }
 

@@ -29,13 +29,13 @@ export type CreateOutcome =
 
 /** Creates all in one statement, in the order of their keys (two such statements cannot deadlock). No two items may have the same key. */
 export async function createAssessments(db: Database, items: readonly NewAssessment[]): Promise<CreateOutcome[]> {
-  const created = new Map((await insertAssessments(db, items)).map((row) => [row.id, row]));
+  const created = new Map((await insertAssessments(db, items)).map(({ id, createdAt }) => [id, createdAt]));
   const taken = items.filter((item) => !created.has(item.id));
   const holders = taken.length > 0 ? await readHolders(db, taken) : [];
   const held = new Map(holders.map((row) => [keyString(row), row]));
   return items.map((item) => {
-    const row = created.get(item.id);
-    if (row !== undefined) return { outcome: 'CREATED', assessment: row };
+    const createdAt = created.get(item.id);
+    if (createdAt !== undefined) return { outcome: 'CREATED', assessment: createdFrom(item, createdAt) };
     const holder = held.get(keyString(item));
     if (holder === undefined) return { outcome: 'GONE' };
     const { requestHash, ...assessment } = holder;
@@ -43,10 +43,18 @@ export async function createAssessments(db: Database, items: readonly NewAssessm
   });
 }
 
+/** What the row is now: the rest of it is as every assessment begins, so it need not travel. A test compares it with what is read. */
+const createdFrom = ({ request: _, requestHash: __, changedBy: ___, ...item }: NewAssessment, createdAt: Date): Assessment => ({
+  ...item,
+  ...{ state: 'PENDING', version: 1, progress: 0, retryCount: 0, createdAt, updatedAt: createdAt },
+  ...{ errorMessage: null, message: null, nextRetryAt: null, startedAt: null, completedAt: null },
+  ...{ claimedBy: null, claimedAt: null, claimExpiresAt: null },
+});
+
 // A key that another transaction is about to insert makes the statement wait for its end; not for long (SQLSTATE 55P03).
 const lockTimeout = '200ms';
 
-const insertAssessments = (db: Database, items: readonly NewAssessment[]): Promise<Assessment[]> =>
+const insertAssessments = (db: Database, items: readonly NewAssessment[]): Promise<Pick<Assessment, 'id' | 'createdAt'>[]> =>
   db.$queryRaw`/* createAssessments */
     insert into assessment_states as i (id, tenant_id, assessment_id, type, source, server_name, priority, timeout_ms, max_retries,
       request_data, request_hash, changed_by)
@@ -61,7 +69,7 @@ const insertAssessments = (db: Database, items: readonly NewAssessment[]): Promi
     cross join (select set_config('lock_timeout', ${lockTimeout}, true)) as patience
     order by tenant_id, assessment_id
     on conflict (tenant_id, assessment_id) do nothing
-    returning ${assessmentColumns.i}`;
+    returning i.id, i.created_at as "createdAt"`;
 
 // A statement of its own: the holder may have been committed after the snapshot of the insert was taken.
 const readHolders = (db: Database, keys: readonly AssessmentKey[]): Promise<(Assessment & { requestHash: string })[]> =>

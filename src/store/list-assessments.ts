@@ -4,9 +4,8 @@ import type { Assessment } from './assessment.ts';
 import { assessmentColumns } from './columns.ts';
 import { type Connection, connectionOf, decodeCursor, encodeCursor, notACursor, type Page, type Window, windowOf } from './cursor.ts';
 import type { Database } from './database.ts';
-import { InvalidInputError } from './errors.ts';
 import { type AssessmentFilter, filterToSql } from './filter.ts';
-import { textProblem } from './json.ts';
+import { searchCondition } from './search.ts';
 
 export type AssessmentOrderField = 'CREATED_AT' | 'UPDATED_AT' | 'PRIORITY' | 'PROGRESS';
 
@@ -25,7 +24,6 @@ export interface ListAssessments extends Page {
 }
 
 const newestFirst: AssessmentOrder = { field: 'CREATED_AT', direction: 'DESC' };
-const maxSearchLength = 500;
 
 /** A column to order by, its value in an assessment, and how a cursor holds that. */
 interface Order {
@@ -49,7 +47,7 @@ const orders: Record<AssessmentOrderField, Order> = {
 export function conditionOf(tenantId: string, { where, search }: Pick<ListAssessments, 'where' | 'search'>): Prisma.Sql {
   const parts = [Prisma.sql`s.tenant_id = ${tenantId}`];
   if (where) parts.push(filterToSql(where));
-  if (search !== null && search !== undefined) parts.push(Prisma.sql`s.search_vector @@ ${searchQuery(checkSearch(search))}`);
+  if (search !== null && search !== undefined) parts.push(searchCondition(search));
   return Prisma.join(parts, ' and ');
 }
 
@@ -91,26 +89,4 @@ function between({ after, before }: Window<unknown[]>, order: Order, direction: 
     ...(after ? [Prisma.sql`(${order.column}, s.id) ${beyond} (${after[0]}::${order.type}, ${after[1]}::uuid)`] : []),
     ...(before ? [Prisma.sql`(${order.column}, s.id) ${short} (${before[0]}::${order.type}, ${before[1]}::uuid)`] : []),
   ];
-}
-
-/**
- * The search as PostgreSQL reads it. A minus that stands before no word is dropped: many of them are more than its parser takes. Names
- * such as eu.example.com are also looked for by their parts, unless something is to be absent.
- */
-function searchQuery(search: string): Prisma.Sql {
-  const words = search.replaceAll(/-(?![\p{L}\p{N}"])/gu, ' ');
-  if (/(^|\s)-/.test(words)) return Prisma.sql`websearch_to_tsquery('simple', ${words})`;
-  return Prisma.sql`(websearch_to_tsquery('simple', ${words}) || websearch_to_tsquery('simple', ${words.replaceAll(/[./_:@]/g, ' ')}))`;
-}
-
-function checkSearch(search: string): string {
-  const problem =
-    textProblem(search) ??
-    (search.trim() === ''
-      ? 'must not be empty'
-      : search.length > maxSearchLength
-        ? `must be at most ${maxSearchLength} characters long`
-        : undefined);
-  if (problem !== undefined) throw new InvalidInputError([{ path: ['search'], message: problem }]);
-  return search;
 }

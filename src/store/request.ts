@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { hash } from 'node:crypto';
+import { configure } from 'safe-stable-stringify';
 import type { JsonObject } from './assessment.ts';
 import type { CreateAssessment } from './inputs.ts';
 
@@ -30,9 +30,15 @@ const defaultOptions: AssessmentOptions = {
 
 function given(fields: object): JsonObject {
   const kept: JsonObject = {};
-  for (const [name, value] of Object.entries(fields)) if (value !== null && value !== undefined) kept[name] = value;
+  for (const name of Object.keys(fields)) {
+    const value = (fields as JsonObject)[name];
+    if (value !== null && value !== undefined) kept[name] = value;
+  }
   return kept;
 }
+
+// For what JSON can hold it writes the same text as RFC 8785 asks for, in half the time of a library that knows nothing else; a test compares the two.
+const canonical = configure({ deterministic: true, bigint: false, circularValue: Error });
 
 /** The options of a request, completed with the defaults. */
 export const optionsOf = (requestData: JsonObject): AssessmentOptions => ({ ...defaultOptions, ...given(Object(requestData['options'])) });
@@ -49,7 +55,5 @@ export function requestDataOf(input: CreateAssessment): JsonObject {
  */
 export function requestHashOf({ assessmentId: _, ...requestData }: JsonObject): string {
   const complete = { source: 'API', priority: 5, maxRetries: 0, ...requestData, options: optionsOf(requestData) };
-  return createHash('sha256')
-    .update(canonicalize(complete) ?? '')
-    .digest('hex');
+  return hash('sha256', canonical(complete) ?? '');
 }

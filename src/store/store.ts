@@ -24,6 +24,7 @@ import { createLoaders, type Loaders } from './loaders.ts';
 import type { Logger } from './logger.ts';
 import { readByKeys, readWithData } from './read-assessments.ts';
 import { RedisBus } from './redis-bus.ts';
+import { SearchIndexer } from './search-indexer.ts';
 import { type AssessmentStats, readStats, type StatsQuery } from './stats.ts';
 import { type WaitForCompletion, Waiting, type WatchAssessment } from './wait.ts';
 import type { Watch } from './watch.ts';
@@ -72,8 +73,10 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     const cache = new AssessmentCache({ ...shared, entries: options.cacheEntries ?? 10_000 });
     const hub = new Hub({ changesSince: (known) => changesSince(db, known), bus, reconcileMs: options.reconcileMs ?? 5_000, log });
     cache.start();
+    const indexer = new SearchIndexer({ db, log, everyMs: options.reconcileMs ?? 5_000 });
     hub.start();
-    return new AssessmentStore(options, { db, bus, cache, hub });
+    indexer.start();
+    return new AssessmentStore(options, { db, bus, cache, hub, indexer });
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -92,6 +95,7 @@ interface Parts {
   bus: RedisBus | undefined;
   cache: AssessmentCache;
   hub: Hub;
+  indexer: SearchIndexer;
 }
 
 /**
@@ -106,11 +110,11 @@ export class AssessmentStore {
   #stopping: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
-    const { db, hub, cache } = parts;
+    const { db, hub, cache, indexer } = parts;
     this.#options = options;
     this.#parts = parts;
     this.#commands = new Commands({
-      ...{ db, hub, cache, log: options.log },
+      ...{ db, hub, cache, indexer, log: options.log },
       retry: { baseMs: options.retryBaseMs ?? 1_000, capMs: options.retryCapMs ?? 300_000 },
       maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
       concurrency: options.commandConcurrency ?? 2,
@@ -262,6 +266,7 @@ export class AssessmentStore {
   async #close(): Promise<void> {
     this.endWaits();
     await this.#commands.idle();
+    await this.#parts.indexer.stop();
     await this.#parts.hub.stop();
     await this.#parts.cache.stop();
     await this.#parts.db.$disconnect();

@@ -106,3 +106,15 @@ describe.each([
 test('after all of it every assessment has its audit trail', async () => {
   expect(await findAuditFlaws(await setup.database.connect())).toEqual([]);
 });
+
+test('what a creation answers is what is read afterwards, field by field', async () => {
+  const inputs: CreateAssessment[] = [
+    { assessmentId: 'answer-least', type: 'COMPLIANCE' },
+    { assessmentId: 'answer-most', type: 'HEALTH', source: 'INSTALLER', serverName: 'web-1', priority: 1, timeoutMs: 1, maxRetries: 3 },
+  ];
+  for (const input of inputs) {
+    const { assessment } = await setup.store.createAssessment(input, actor);
+    const { items } = await setup.store.listAssessments({ where: { assessmentId: { eq: input.assessmentId ?? '' } } }, actor);
+    expect(items.map(({ node }) => node)).toStrictEqual([assessment]);
+  }
+});

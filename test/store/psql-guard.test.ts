@@ -103,12 +103,7 @@ describe('values that make no sense', () => {
 describe('what the database keeps by itself', () => {
   test('is not to be had by setting it', async () => {
     const [before] = (await psql.query(`select * from assessment_states where assessment_id = 'pending'`)).rows;
-    await psql.query(
-      update(
-        'pending',
-        `version = 9, updated_at = 'epoch', started_at = now(), completed_at = now(), retry_count = 7, request_vector = ''`,
-      ),
-    );
+    await psql.query(update('pending', `version = 9, updated_at = 'epoch', started_at = now(), completed_at = now(), retry_count = 7`));
     expect((await psql.query(`select * from assessment_states where assessment_id = 'pending'`)).rows).toEqual([before]);
     const sql = `insert into assessment_states (id, assessment_id, type, source, request_data, request_hash, version, progress, retry_count, created_at, updated_at)
       values (gen_random_uuid(), 'forged', 'health', 'api', '{}', '', 7, 50, 3, now() + interval '1 day', now() + interval '2 days')

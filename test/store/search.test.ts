@@ -1,9 +1,16 @@
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { actor, startTestStore, type TestStore } from '../support/test-store.ts';
 
+const indexerLock = 4_711_001;
+
 let setup: TestStore;
+let psql: pg.Client;
 beforeAll(async () => {
   setup = await startTestStore();
+  psql = await setup.database.connect();
+  await psql.query('select pg_advisory_lock($1)', [indexerLock]);
   const { store } = setup;
   const create = (assessmentId: string, serverName: string | null, metadata: { [key: string]: unknown } = {}) =>
     store.createAssessment({ assessmentId, type: 'HEALTH', serverName, metadata }, actor);
@@ -17,13 +24,21 @@ beforeAll(async () => {
 });
 afterAll(() => setup.stop());
 
+const waiting = async () => (await psql.query('select count(*)::int as count from assessment_search_pending')).rows[0].count;
+const indexed = async () => (await psql.query('select count(*)::int as count from assessment_search')).rows[0].count;
+
+async function letTheIndexerIn(): Promise<void> {
+  await psql.query('select pg_advisory_unlock($1)', [indexerLock]);
+  await eventually('every word is taken out', async () => (await waiting()) === 0);
+}
+
 async function found(search: string): Promise<string[]> {
   const { items } = await setup.store.searchAssessments({ search }, actor);
   expect(await setup.store.countAssessments({ search }, actor)).toBe(items.length);
   return items.map(({ node }) => node.assessmentId).toSorted();
 }
 
-describe('a search finds', () => {
+const finds = () =>
   test.each<[string, string, string[]]>([
     ['a word of the request', 'platform', ['web']],
     ['a word of the message', 'disk', ['plain']],
@@ -40,12 +55,11 @@ describe('a search finds', () => {
     ['an address in the request', 'ops@example.org', ['db']],
     ['a ticket as it is written', 'OPS-42', ['web']],
     ['a name with an apostrophe', `O'Hara`, ['unnamed']],
-  ])('%s: %s', async (_, search, keys) => {
+  ])('a search finds %s: %s', async (_, search, keys) => {
     expect(await found(search)).toEqual(keys);
   });
-});
 
-describe('a search for a server finds it', () => {
+const findsServers = () =>
   test.each<[string, string, string[]]>([
     ['its whole name', 'web-01.eu.example.com', ['web']],
     ['the name in capitals', 'WEB-01.EU.EXAMPLE.COM', ['web']],
@@ -59,9 +73,21 @@ describe('a search for a server finds it', () => {
     ['the domain', 'eu.example.com', ['web']],
     ['a name without dots', 'mailhost', ['plain']],
     ['the name and not a part', 'example -eu', ['db']],
-  ])('by %s: %s', async (_, search, keys) => {
+  ])('a search for a server finds it by %s: %s', async (_, search, keys) => {
     expect(await found(search)).toEqual(keys);
   });
+
+describe('while the words wait for the indexer', () => {
+  test('none is taken out', async () => expect([(await waiting()) > 3, await indexed()]).toEqual([true, 0]));
+  finds();
+  findsServers();
+});
+
+describe('when the indexer has taken them out', () => {
+  beforeAll(letTheIndexerIn);
+  test('each assessment has them', async () => expect(await indexed()).toBe(4));
+  finds();
+  findsServers();
 });
 
 describe('a search for nothing that is a word', () => {
@@ -139,4 +165,38 @@ test('what an attempt said is found as long as it is what the assessment says', 
   await store.failAssessment({ assessmentId: 'changing', error: 'exploded' }, actor);
   expect(await found('unpacking')).toEqual([]);
   expect(await found('exploded')).toEqual(['changing']);
+});
+
+test('the words of a deleted assessment go with it, whether or not they were taken out', async () => {
+  const { store } = setup;
+  const end = async (assessmentId: string) => {
+    await store.createAssessment({ assessmentId, type: 'HEALTH', metadata: { word: 'ephemeral' } }, actor);
+    await store.cancelAssessment({ assessmentId }, actor);
+  };
+  await end('early');
+  await eventually('its words are taken out', async () => (await waiting()) === 0);
+  const before = await indexed();
+  await end('late');
+  await psql.query(`delete from assessment_states where assessment_id in ('early', 'late')`);
+  expect(await found('ephemeral')).toEqual([]);
+  // The deletion by hand told nobody; the next change, or the tick, makes the indexer look.
+  await store.cancelAssessment({ assessmentId: 'web' }, actor);
+  await eventually('its words are removed', async () => (await waiting()) === 0);
+  expect(await indexed()).toBe(before - 1);
+});
+
+test('a search counts only words that were committed, and finds them at once when thousands wait', async () => {
+  const { store } = setup;
+  await psql.query('select pg_advisory_lock($1)', [indexerLock]);
+  const many = Array.from({ length: 600 }, (_, index) => ({
+    assessmentId: `many-${index}`,
+    type: 'HEALTH' as const,
+    metadata: { word: `n${index}` },
+  }));
+  await Promise.all(many.map((input) => store.createAssessment(input, actor)));
+  expect(await found('n0')).toEqual(['many-0']);
+  expect(await found('n599')).toEqual(['many-599']);
+  await letTheIndexerIn();
+  expect(await found('n0')).toEqual(['many-0']);
+  expect(await found('n599')).toEqual(['many-599']);
 });

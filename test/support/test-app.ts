@@ -4,6 +4,7 @@ import WebSocket from 'ws';
 import { type App, startApp } from '../../src/app.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { noteForeground } from './test-store.ts';
 
 /** The answer to an operation over HTTP. */
 export interface Answer<Data = Record<string, unknown>> {
@@ -39,7 +40,7 @@ export async function startTestApp(config: Partial<Config> = {}, shared?: TestDa
   const app = await startApp({
     config: { ...parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url }), ...config },
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
-    onStatement: (sql) => statements.push(sql),
+    onStatement: noteForeground(statements),
   });
   const clients: Client[] = [];
   return {

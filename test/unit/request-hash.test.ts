@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CreateAssessment } from '../../src/store/inputs.ts';
@@ -52,6 +54,15 @@ describe('the hash of a request', () => {
     expect(hashOf({ type: 'HEALTH', ...nothing, timestamp: null, metadata: null, assessmentId: null })).toBe(short);
     const nullOptions = Object.fromEntries(Object.keys(defaults).map((key) => [key, null]));
     expect(hashOf({ type: 'HEALTH', options: nullOptions, serverName: undefined })).toBe(short);
+  });
+
+  test('is the SHA-256 of its canonical JSON as RFC 8785 has it, with the defaults filled in', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (metadata) => {
+        const text = canonicalize({ type: 'HEALTH', source: 'API', priority: 5, maxRetries: 0, options: optionsOf({}), metadata });
+        expect(hashOf({ type: 'HEALTH', metadata })).toBe(createHash('sha256').update(String(text)).digest('hex'));
+      }),
+    );
   });
 
   test('does not depend on the key of the assessment, which is compared by itself', () => {

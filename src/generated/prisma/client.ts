@@ -51,3 +51,13 @@ export type Assessment = Prisma.AssessmentModel
  * One change of one assessment, written by the database itself in the transaction of the change.
  */
 export type AssessmentAuditEntry = Prisma.AssessmentAuditEntryModel
+/**
+ * Model AssessmentSearch
+ * The words that an assessment is found by, as of a version; written by the search indexer alone.
+ */
+export type AssessmentSearch = Prisma.AssessmentSearchModel
+/**
+ * Model AssessmentSearchPending
+ * Assessments whose words have changed since they were taken out.
+ */
+export type AssessmentSearchPending = Prisma.AssessmentSearchPendingModel

@@ -10,4 +10,6 @@
  */
 export type * from './models/Assessment.ts'
 export type * from './models/AssessmentAuditEntry.ts'
+export type * from './models/AssessmentSearch.ts'
+export type * from './models/AssessmentSearchPending.ts'
 export type * from './commonInputTypes.ts'

@@ -398,7 +398,9 @@ type FieldRefInputType<Model, FieldType> = Model extends never ? never : FieldRe
 
 export const ModelName = {
   Assessment: 'Assessment',
-  AssessmentAuditEntry: 'AssessmentAuditEntry'
+  AssessmentAuditEntry: 'AssessmentAuditEntry',
+  AssessmentSearch: 'AssessmentSearch',
+  AssessmentSearchPending: 'AssessmentSearchPending'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -414,7 +416,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "assessment" | "assessmentAuditEntry"
+    modelProps: "assessment" | "assessmentAuditEntry" | "assessmentSearch" | "assessmentSearchPending"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -566,6 +568,138 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    AssessmentSearch: {
+      payload: Prisma.$AssessmentSearchPayload<ExtArgs>
+      fields: Prisma.AssessmentSearchFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AssessmentSearchFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AssessmentSearchFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload>
+        }
+        findFirst: {
+          args: Prisma.AssessmentSearchFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AssessmentSearchFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload>
+        }
+        findMany: {
+          args: Prisma.AssessmentSearchFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload>[]
+        }
+        delete: {
+          args: Prisma.AssessmentSearchDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload>
+        }
+        update: {
+          args: Prisma.AssessmentSearchUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload>
+        }
+        deleteMany: {
+          args: Prisma.AssessmentSearchDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AssessmentSearchUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AssessmentSearchUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPayload>[]
+        }
+        aggregate: {
+          args: Prisma.AssessmentSearchAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAssessmentSearch>
+        }
+        groupBy: {
+          args: Prisma.AssessmentSearchGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentSearchGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AssessmentSearchCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentSearchCountAggregateOutputType> | number
+        }
+      }
+    }
+    AssessmentSearchPending: {
+      payload: Prisma.$AssessmentSearchPendingPayload<ExtArgs>
+      fields: Prisma.AssessmentSearchPendingFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AssessmentSearchPendingFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AssessmentSearchPendingFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>
+        }
+        findFirst: {
+          args: Prisma.AssessmentSearchPendingFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AssessmentSearchPendingFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>
+        }
+        findMany: {
+          args: Prisma.AssessmentSearchPendingFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>[]
+        }
+        create: {
+          args: Prisma.AssessmentSearchPendingCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>
+        }
+        createMany: {
+          args: Prisma.AssessmentSearchPendingCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.AssessmentSearchPendingCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>[]
+        }
+        delete: {
+          args: Prisma.AssessmentSearchPendingDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>
+        }
+        update: {
+          args: Prisma.AssessmentSearchPendingUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>
+        }
+        deleteMany: {
+          args: Prisma.AssessmentSearchPendingDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AssessmentSearchPendingUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AssessmentSearchPendingUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>[]
+        }
+        upsert: {
+          args: Prisma.AssessmentSearchPendingUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentSearchPendingPayload>
+        }
+        aggregate: {
+          args: Prisma.AssessmentSearchPendingAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAssessmentSearchPending>
+        }
+        groupBy: {
+          args: Prisma.AssessmentSearchPendingGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentSearchPendingGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AssessmentSearchPendingCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentSearchPendingCountAggregateOutputType> | number
+        }
+      }
+    }
   }
 } & {
   other: {
@@ -660,6 +794,25 @@ export const AssessmentAuditEntryScalarFieldEnum = {
 } as const
 
 export type AssessmentAuditEntryScalarFieldEnum = (typeof AssessmentAuditEntryScalarFieldEnum)[keyof typeof AssessmentAuditEntryScalarFieldEnum]
+
+
+export const AssessmentSearchScalarFieldEnum = {
+  id: 'id',
+  version: 'version',
+  serverName: 'serverName',
+  message: 'message',
+  errorMessage: 'errorMessage'
+} as const
+
+export type AssessmentSearchScalarFieldEnum = (typeof AssessmentSearchScalarFieldEnum)[keyof typeof AssessmentSearchScalarFieldEnum]
+
+
+export const AssessmentSearchPendingScalarFieldEnum = {
+  seq: 'seq',
+  id: 'id'
+} as const
+
+export type AssessmentSearchPendingScalarFieldEnum = (typeof AssessmentSearchPendingScalarFieldEnum)[keyof typeof AssessmentSearchPendingScalarFieldEnum]
 
 
 export const SortOrder = {
@@ -994,6 +1147,8 @@ export type PrismaClientOptions = PrismaClientOptionsWithAccelerateUrl | PrismaC
 export type GlobalOmitConfig = {
   assessment?: Prisma.AssessmentOmit
   assessmentAuditEntry?: Prisma.AssessmentAuditEntryOmit
+  assessmentSearch?: Prisma.AssessmentSearchOmit
+  assessmentSearchPending?: Prisma.AssessmentSearchPendingOmit
 }
 
 /* Types for Logging */

@@ -52,7 +52,9 @@ export const AnyNull = runtime.AnyNull
 
 export const ModelName = {
   Assessment: 'Assessment',
-  AssessmentAuditEntry: 'AssessmentAuditEntry'
+  AssessmentAuditEntry: 'AssessmentAuditEntry',
+  AssessmentSearch: 'AssessmentSearch',
+  AssessmentSearchPending: 'AssessmentSearchPending'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -126,6 +128,25 @@ export const AssessmentAuditEntryScalarFieldEnum = {
 } as const
 
 export type AssessmentAuditEntryScalarFieldEnum = (typeof AssessmentAuditEntryScalarFieldEnum)[keyof typeof AssessmentAuditEntryScalarFieldEnum]
+
+
+export const AssessmentSearchScalarFieldEnum = {
+  id: 'id',
+  version: 'version',
+  serverName: 'serverName',
+  message: 'message',
+  errorMessage: 'errorMessage'
+} as const
+
+export type AssessmentSearchScalarFieldEnum = (typeof AssessmentSearchScalarFieldEnum)[keyof typeof AssessmentSearchScalarFieldEnum]
+
+
+export const AssessmentSearchPendingScalarFieldEnum = {
+  seq: 'seq',
+  id: 'id'
+} as const
+
+export type AssessmentSearchPendingScalarFieldEnum = (typeof AssessmentSearchPendingScalarFieldEnum)[keyof typeof AssessmentSearchPendingScalarFieldEnum]
 
 
 export const SortOrder = {
