@@ -4,9 +4,10 @@ import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, ExecutionResult, FormattedExecutionResult, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
+import { batchSends } from './batch-sends.ts';
 import { toClientError, withoutHttpStatus } from './client-errors.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { type SocketOperation, SocketOperations } from './socket-operations.ts';
@@ -71,7 +72,7 @@ export class Sockets {
     const [path] = (request.url ?? '/').split('?', 1);
     if (path !== this.#options.path) refuse(socket, 404, `WebSockets are served at ${this.#options.path}`);
     else if (!this.#isAllowed(request)) refuse(socket, 403, 'Pages of this origin may not open a socket here');
-    else this.#server.handleUpgrade(request, socket, head, (client) => this.#server.emit('connection', client, request));
+    else this.#server.handleUpgrade(request, socket, head, (client) => this.#begin(client, socket, request));
   }
 
   /** Closes every socket with 1001 (going away); those that have not closed by then are cut off by the HTTP server. */
@@ -83,6 +84,11 @@ export class Sockets {
   /** Cuts off what is still open. */
   terminate(): void {
     for (const client of this.#server.clients) client.terminate();
+  }
+
+  #begin(client: WebSocket, stream: Duplex, request: IncomingMessage): void {
+    batchSends(client, stream);
+    this.#server.emit('connection', client, request);
   }
 
   // A page of another site could otherwise talk to the service in its visitor's name. Programs send no Origin.

@@ -20,19 +20,38 @@ const silenceMs = 2_000;
 
 /** Opens a pool of connections; the first connects when it is first needed. Close with `$disconnect()`. */
 export function openDatabase({ url, poolSize = 10, statementTimeoutMs = 15_000, onStatement }: DatabaseOptions): Database {
-  const adapter = new PrismaPg({
-    connectionString: url,
-    max: poolSize,
-    connectionTimeoutMillis: 5_000,
-    // The server ends a statement that takes too long. Where the network to it is gone nobody would: then the connection is given up.
-    query_timeout: statementTimeoutMs + silenceMs,
-    keepAlive: true,
-    application_name: 'assessment-store',
-    options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC`,
-  });
+  const adapter = new PrismaPg(
+    {
+      connectionString: url,
+      max: poolSize,
+      connectionTimeoutMillis: 5_000,
+      // The server ends a statement that takes too long. Where the network to it is gone nobody would: then the connection is given up.
+      query_timeout: statementTimeoutMs + silenceMs,
+      keepAlive: true,
+      application_name: 'assessment-store',
+      options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC`,
+    },
+    { statementNameGenerator: statementNames() },
+  );
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal', ...(onStatement && { log: [{ emit: 'event', level: 'query' }] }) });
   if (onStatement) prisma.$on('query' as never, (event: Prisma.QueryEvent) => onStatement(event.query));
   return prisma as Database;
+}
+
+// The statements of the commands: always the same texts, and planning one of them takes longer than running it for a few rows.
+const prepared = /^\/\* (createAssessments|transitionAssessments|readByKeys) \*\//;
+
+/** Names the statements that each connection keeps prepared, one name for each text; no name for all others. */
+function statementNames(): (query: { sql: string }) => string {
+  const names = new Map<string, string>();
+  return ({ sql }) => {
+    const known = names.get(sql);
+    if (known !== undefined) return known;
+    const [, command] = prepared.exec(sql) ?? [];
+    const name = command === undefined ? '' : `${command}_${names.size}`;
+    if (command !== undefined) names.set(sql, name);
+    return name;
+  };
 }
 
 /** The SQLSTATE that PostgreSQL refused a statement with, or undefined when the error is not PostgreSQL's answer. */
