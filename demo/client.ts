@@ -7,7 +7,7 @@ export type Watched = WatchSubscription['assessmentUpdated']['assessment'];
 
 /** Submits the health assessment of a server. Gives its key. @throws RefusedError */
 export async function submitHealthCheck(api: Api, url: URL): Promise<string> {
-  const input = { type: 'HEALTH', serverName: url.hostname, metadata: { url: url.href } } as const;
+  const input = { type: 'HEALTH', serverName: url.hostname, metadata: { url: url.href }, options: { validateConfig: true } } as const;
   const { createAssessment } = await api.ask(submit, { input });
   return accepted(createAssessment).assessment.assessmentId;
 }

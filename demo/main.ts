@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { styleText } from 'node:util';
+import { inWords } from '../src/checks/plain-text.ts';
 import { readEnvironment } from '../src/config.ts';
 import { exitCodes, StartupError } from '../src/startup-error.ts';
 import { Api } from './api.ts';
 import { readArguments, UsageError } from './arguments.ts';
 import { giveUp, submitHealthCheck, type Watched, waitForEnd } from './client.ts';
 import { findings } from './findings.ts';
-import { inWords } from './judgement.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { printable, shownOutcome, tableOf } from './report.ts';
 import { findService } from './service.ts';
@@ -87,7 +87,7 @@ function show({ state, errorMessage, resultData, durationMs }: Watched): number 
   }
   const found = findings.parse(resultData);
   const heading = `${styleText('green', `✔ ${state}`)} in ${inWords(durationMs ?? 0)}; verdict: ${shownOutcome(found.verdict)}`;
-  process.stdout.write(`\n  ${heading}\n\n${tableOf(found.checks, process.stdout.columns || 100)}\n\n`);
+  process.stdout.write(`\n  ${heading}\n\n${tableOf(found.findings, process.stdout.columns || 100)}\n\n`);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import type { Check, Outcome } from './findings.ts';
+import { type Verdict, weightOf } from '../src/checks/finding.ts';
+import type { Findings } from './findings.ts';
 
 const looks = {
   pass: { mark: '✔', colour: 'green' },
@@ -8,19 +9,20 @@ const looks = {
 } as const;
 
 /** An outcome with its mark and its colour. */
-export const shownOutcome = (outcome: Outcome): string => styleText(looks[outcome].colour, `${looks[outcome].mark} ${outcome}`);
+export const shownOutcome = (outcome: Verdict): string => styleText(looks[outcome].colour, `${looks[outcome].mark} ${outcome}`);
 
 /** Text that a stranger's server had a part in, without what could control a terminal. */
 export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\ufffd');
 
-/** The checks as a table, a line for each and more where the detail needs them. */
-export function tableOf(checks: Check[], columns: number): string {
-  const nameWidth = Math.max(...checks.map(({ name }) => name.length));
+/** The findings that count as a table, a line for each and more where the evidence needs them. */
+export function tableOf(findings: Findings['findings'], columns: number): string {
+  const shown = findings.filter(({ outcome, severity }) => outcome !== 'not-applicable' && severity !== 'info');
+  const nameWidth = Math.max(...shown.map(({ id }) => id.length), 'check'.length);
   const indent = ' '.repeat(2 + nameWidth + 2 + 'x pass'.length + 2);
   const detailWidth = Math.max(30, columns - indent.length - 1);
-  const rows = checks.map(({ name, outcome, detail }) => {
-    const [first, ...rest] = wrapped(printable(detail), detailWidth);
-    return [`  ${name.padEnd(nameWidth)}  ${shownOutcome(outcome)}  ${first}`, ...rest.map((line) => indent + line)].join('\n');
+  const rows = shown.map(({ id, evidence, ...finding }) => {
+    const [first, ...rest] = wrapped(printable(evidence), detailWidth);
+    return [`  ${id.padEnd(nameWidth)}  ${shownOutcome(weightOf(finding))}  ${first}`, ...rest.map((line) => indent + line)].join('\n');
   });
   const rule = `  ${'─'.repeat(nameWidth)}  ${'─'.repeat(6)}  ${'─'.repeat(Math.min(detailWidth, 44))}`;
   const head = `  ${'check'.padEnd(nameWidth)}  ${'result'}  detail`;

@@ -33,11 +33,15 @@ test('elsewhere it is a line for each change, with nothing to control a terminal
 });
 
 test('the table stays within the width and breaks between words', () => {
-  const checks: Findings['checks'] = [
-    { name: 'status', outcome: 'pass', detail: '200' },
-    { name: 'security headers', outcome: 'warn', detail: '1 of 4; missing: content-security-policy, x-frame-options, referrer-policy' },
+  const found: Findings['findings'] = [
+    { id: 'status', severity: 'high', outcome: 'pass', evidence: '200' },
+    {
+      ...{ id: 'security headers', severity: 'medium', outcome: 'fail' },
+      evidence: '1 of 4; missing: content-security-policy, x-frame-options, referrer-policy',
+    },
+    { id: 'hsts', severity: 'medium', outcome: 'not-applicable', evidence: 'browsers heed it with https only' },
   ];
-  expect(stripVTControlCharacters(tableOf(checks, 72))).toBe(
+  expect(stripVTControlCharacters(tableOf(found, 72))).toBe(
     [
       '  check             result  detail',
       '  ────────────────  ──────  ───────────────────────────────────────────',
@@ -49,6 +53,6 @@ test('the table stays within the width and breaks between words', () => {
 });
 
 test('what a server says of itself can not control the terminal', () => {
-  const table = tableOf([{ name: 'server banner', outcome: 'pass', detail: 'nginx\u001b[2J\u009b2J' }], 100);
+  const table = tableOf([{ id: 'banner-server', severity: 'low', outcome: 'pass', evidence: 'nginx\u001b[2J\u009b2J' }], 100);
   expect(stripVTControlCharacters(table)).toContain('nginx\ufffd[2J\ufffd2J');
 });
