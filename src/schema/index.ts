@@ -3,6 +3,7 @@ import './errors.ts';
 import './queries.ts';
 import './monitoring.ts';
 import './mutations.ts';
+import './queue.ts';
 import './subscriptions.ts';
 import { builder } from './builder.ts';
 

@@ -11,7 +11,19 @@ export interface AssessmentData {
 }
 
 /** One assessment at one version, without its bodies and without the secrets of its claim. */
-export type Assessment = Omit<AssessmentRow, 'requestData' | 'resultData' | 'requestHash' | 'claimToken' | 'changedBy' | 'changeReason'>;
+export type Assessment = Omit<
+  AssessmentRow,
+  | 'requestData'
+  | 'resultData'
+  | 'requestHash'
+  | 'claimToken'
+  | 'cancelledClaimToken'
+  | 'claimSeenAt'
+  | 'queueRank'
+  | 'ready'
+  | 'changedBy'
+  | 'changeReason'
+>;
 
 /** An assessment together with its bodies. */
 export type AssessmentWithData = Assessment & AssessmentData;

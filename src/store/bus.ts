@@ -1,4 +1,5 @@
 import type { AssessmentUpdate } from './updates.ts';
+import type { WorkNotice } from './work.ts';
 
 /** How the bus is doing: `up`, or why not. */
 export type BusStatus = { up: true } | { up: false; reason: string };
@@ -7,6 +8,8 @@ export type BusStatus = { up: true } | { up: false; reason: string };
 export interface BusListener {
   /** Updates from another process. */
   onUpdates: (updates: readonly AssessmentUpdate[]) => void;
+  /** Assessments have become ready to be claimed, by what another process did. */
+  onWork: (work: readonly WorkNotice[]) => void;
   /** Updates may have been lost: the connection was, or a subscription was confirmed late. */
   onGap: () => void;
 }
@@ -17,6 +20,8 @@ export interface Bus {
   stop(): Promise<void>;
   /** Sends updates to the other processes, after the COMMIT that made them. Never throws and never waits. */
   publish(updates: readonly AssessmentUpdate[]): void;
+  /** Tells the other processes of work, likewise. */
+  publishWork(work: readonly WorkNotice[]): void;
   /**
    * Begins to receive the updates of a key's shard. Resolves when the subscription is confirmed, or when that takes too long or
    * cannot be had now: then `onGap` follows as soon as it is.

@@ -3,8 +3,7 @@ import { type Actor, type Assessment, type AssessmentKey, keyString } from './as
 import type { AssessmentCache } from './cache.ts';
 import { Coalescer } from './coalescer.ts';
 import { type CreateOutcome, createAssessments, type NewAssessment } from './create-assessments.ts';
-import { type Database, databaseMessageOf, isLockTimeout, isRefusedValue, isWorthRepeating, sqlStateOf } from './database.ts';
-import { AlreadyExistsError, InvalidInputError } from './errors.ts';
+import { type Database, isLockTimeout, isRefusedValue, isWorthRepeating } from './database.ts';
 import type { Hub } from './hub.ts';
 import {
   type CancelAssessment,
@@ -13,7 +12,6 @@ import {
   cancelAssessmentSchema,
   checkInput,
   completeAssessmentSchema,
-  createAssessmentSchema,
   encodeBody,
   type FailAssessment,
   failAssessmentSchema,
@@ -26,16 +24,16 @@ import {
 } from './inputs.ts';
 import { type ChangeInput, judge, lockedError, transitionOf } from './judgement.ts';
 import type { Logger } from './logger.ts';
-import { newId } from './new-id.ts';
-import { requestDataOf, requestHashOf } from './request.ts';
+import { type Created, judgeCreation, newAssessmentOf } from './new-assessment.ts';
+import { refusedValue } from './refused-value.ts';
 import { type RetryPolicy, type Transition, type TransitionOutcome, transitionAssessments } from './transition-assessments.ts';
 import { updateOf } from './updates.ts';
 
 export interface CommandsOptions {
   db: Database;
   hub: Hub;
-  /** Told that there may be new words. */
-  indexer: { wake: () => void };
+  /** Told of what the commands have committed. */
+  onChanged: (assessments: readonly Assessment[]) => void;
   cache: AssessmentCache;
   log: Logger;
   retry: RetryPolicy;
@@ -45,12 +43,6 @@ export interface CommandsOptions {
   concurrency: number;
   /** How long a command tries to get at a row that somebody else holds locked, in milliseconds. */
   lockPatienceMs: number;
-}
-
-/** The assessment, and whether this call created it (false: it was there already, from the same request). */
-export interface Created {
-  assessment: Assessment;
-  created: boolean;
 }
 
 const maxRepeats = 5;
@@ -66,14 +58,14 @@ export class Commands {
     const { db, concurrency, retry } = options;
     this.#options = options;
     this.#creations = new Coalescer<NewAssessment, CreateOutcome>({
-      execute: (items) => this.#committed(() => createAssessments(db, items), publishable.created),
+      execute: (items) => this.committed(() => createAssessments(db, items), publishable.created),
       keyOf: keyString,
       sizeOf: (item) => item.request.length,
       isItemFault: (error) => isRefusedValue(error) || isLockTimeout(error),
       concurrency,
     });
     this.#transitions = new Coalescer<Transition, TransitionOutcome>({
-      execute: (items) => this.#committed(() => transitionAssessments(db, items, retry), publishable.changed),
+      execute: (items) => this.committed(() => transitionAssessments(db, items, retry), publishable.changed),
       keyOf: keyString,
       sizeOf: (item) => item.result?.length ?? 0,
       isItemFault: isRefusedValue,
@@ -87,24 +79,7 @@ export class Commands {
   }
 
   async createAssessment(input: CreateAssessment, actor: Actor): Promise<Created> {
-    const checked = checkInput(createAssessmentSchema, input);
-    const id = newId();
-    const requestData = requestDataOf(checked);
-    const item: NewAssessment = {
-      id,
-      tenantId: actor.tenantId,
-      assessmentId: checked.assessmentId ?? id,
-      type: checked.type,
-      source: checked.source ?? 'API',
-      serverName: checked.serverName ?? null,
-      priority: checked.priority ?? 5,
-      timeoutMs: checked.timeoutMs ?? null,
-      maxRetries: checked.maxRetries ?? 0,
-      request: encodeBody('metadata', requestData, this.#options.maxBodyBytes),
-      requestHash: requestHashOf(requestData),
-      changedBy: actor.subject,
-    };
-    return this.#tracked(this.#create(item));
+    return this.tracked(this.create(newAssessmentOf(input, actor, this.#options.maxBodyBytes)));
   }
 
   startProcessing(input: StartProcessing, actor: Actor): Promise<Assessment> {
@@ -133,16 +108,15 @@ export class Commands {
     return this.#change('RETRY', retryAssessmentSchema, input, actor);
   }
 
-  async #create(item: NewAssessment): Promise<Created> {
-    const outcome = await this.#patiently(item, () => this.#creations.run(item).catch(lockedOutcome));
+  /** Runs a creation that was checked before; tries to get at what is locked until `deadline`, by `performance.now()`. */
+  async create(item: NewAssessment, deadline = this.lockDeadline()): Promise<Created> {
+    const outcome = await this.#patiently(item, deadline, () => this.#creations.run(item).catch(lockedOutcome));
     switch (outcome.outcome) {
       case 'CREATED':
-        return { assessment: outcome.assessment, created: true };
       case 'EXISTS':
-        if (outcome.requestHash !== item.requestHash) throw new AlreadyExistsError(outcome.assessment);
-        return { assessment: outcome.assessment, created: false };
+        return judgeCreation(item, outcome);
       case 'GONE':
-        return this.#create(item);
+        return this.create(item, deadline);
       case 'LOCKED':
         throw lockedError(item);
       default:
@@ -159,11 +133,21 @@ export class Commands {
   ): Promise<Assessment> {
     const checked = checkInput(schema, input);
     const item = transitionOf(verb, checked, actor, rest(checked));
-    const outcome = await this.#tracked(this.#patiently(item, () => this.#transitions.run(item)));
-    return judge(item, outcome);
+    return this.tracked(this.change(item));
   }
 
-  async #tracked<T>(command: Promise<T>): Promise<T> {
+  /** Runs a change that was checked before; tries to get at what is locked until `deadline`, by `performance.now()`. */
+  async change(item: Transition, deadline = this.lockDeadline()): Promise<Assessment> {
+    return judge(item, await this.#patiently(item, deadline, () => this.#transitions.run(item)));
+  }
+
+  /** Until when a command that begins now tries to get at what somebody else holds locked, by `performance.now()`. */
+  lockDeadline(): number {
+    return performance.now() + this.#options.lockPatienceMs;
+  }
+
+  /** Counts the command as under way until it has ended; see {@link idle}. */
+  async tracked<T>(command: Promise<T>): Promise<T> {
     this.#underWay.add(command);
     try {
       return await command;
@@ -173,8 +157,11 @@ export class Commands {
   }
 
   /** Runs the item again, after a short wait, while somebody else holds what it needs locked; so nobody else's statement waits for it. */
-  async #patiently<Outcome extends { outcome: string }>(item: AssessmentKey, run: () => Promise<Outcome>): Promise<Outcome> {
-    const deadline = performance.now() + this.#options.lockPatienceMs;
+  async #patiently<Outcome extends { outcome: string }>(
+    item: AssessmentKey,
+    deadline: number,
+    run: () => Promise<Outcome>,
+  ): Promise<Outcome> {
     for (let delayMs = 2; ; delayMs = Math.min(delayMs * 2, 100)) {
       const outcome = await this.#answered(run());
       if (outcome.outcome !== 'LOCKED') return outcome;
@@ -184,14 +171,14 @@ export class Commands {
   }
 
   /** Runs a statement, again after a deadlock; then tells cache and hub what it has committed. */
-  async #committed<Outcome>(
+  async committed<Outcome>(
     statement: () => Promise<Outcome[]>,
     changesOf: (outcomes: readonly Outcome[]) => Change[],
   ): Promise<Outcome[]> {
     for (let repeats = 0; ; repeats++) {
       try {
         const outcomes = await statement();
-        this.#tell(changesOf(outcomes));
+        this.tell(changesOf(outcomes));
         return outcomes;
       } catch (error) {
         if (repeats >= maxRepeats || !isWorthRepeating(error)) throw error;
@@ -199,14 +186,15 @@ export class Commands {
     }
   }
 
-  #tell(changes: readonly Change[]): void {
+  /** Tells cache, search and whoever watches. Call it after the COMMIT. */
+  tell(changes: readonly Change[]): void {
     if (changes.length === 0) return;
-    const { cache, hub, indexer } = this.#options;
+    const { cache, hub, onChanged } = this.#options;
     const assessments = changes.map(({ assessment }) => assessment);
     cache.forget(changes.filter(({ previousState }) => previousState === null).map(({ assessment }) => assessment));
     cache.put(assessments);
-    indexer.wake();
     hub.publish(changes.map(({ assessment, previousState }) => updateOf(assessment, previousState)));
+    onChanged(assessments);
   }
 
   /** Turns what only the database could refuse about one item into a refusal of its input. */
@@ -215,10 +203,7 @@ export class Commands {
       return await outcome;
     } catch (error) {
       if (!isRefusedValue(error)) throw error;
-      this.#options.log.warn({ err: error }, 'the database refused a value that the input checks let pass');
-      throw new InvalidInputError([
-        { path: [], message: `the database refused a value of this input: ${databaseMessageOf(error)} (SQLSTATE ${sqlStateOf(error)})` },
-      ]);
+      throw refusedValue(error, this.#options.log);
     }
   }
 }
@@ -228,12 +213,14 @@ function lockedOutcome(error: unknown): { outcome: 'LOCKED' } {
   throw error;
 }
 
-interface Change {
+/** A change that was committed; `previousState` null: the creation. */
+export interface Change {
   assessment: Assessment;
   previousState: Assessment['state'] | null;
 }
 
-const publishable = {
+/** What of the outcomes of a statement others are to be told of. */
+export const publishable = {
   created: (outcomes: readonly CreateOutcome[]): Change[] =>
     outcomes.flatMap((outcome) => (outcome.outcome === 'CREATED' ? [{ assessment: outcome.assessment, previousState: null }] : [])),
   changed: (outcomes: readonly TransitionOutcome[]): Change[] =>

@@ -11,6 +11,8 @@ export interface DatabaseOptions {
   poolSize?: number;
   /** Longest time that one statement may take, in milliseconds. Default 15,000. */
   statementTimeoutMs?: number;
+  /** See `StoreOptions`: the trigger that ranks a new assessment reads it from the connection. */
+  priorityStepMs?: number | undefined;
   /** Told of every statement sent, with its text. */
   onStatement?: (sql: string) => void;
 }
@@ -19,7 +21,13 @@ export interface DatabaseOptions {
 const silenceMs = 2_000;
 
 /** Opens a pool of connections; the first connects when it is first needed. Close with `$disconnect()`. */
-export function openDatabase({ url, poolSize = 10, statementTimeoutMs = 15_000, onStatement }: DatabaseOptions): Database {
+export function openDatabase({
+  url,
+  poolSize = 10,
+  statementTimeoutMs = 15_000,
+  priorityStepMs = 300_000,
+  onStatement,
+}: DatabaseOptions): Database {
   const adapter = new PrismaPg(
     {
       connectionString: url,
@@ -29,7 +37,7 @@ export function openDatabase({ url, poolSize = 10, statementTimeoutMs = 15_000, 
       query_timeout: statementTimeoutMs + silenceMs,
       keepAlive: true,
       application_name: 'assessment-store',
-      options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC`,
+      options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC -c assessment_store.priority_step_ms=${priorityStepMs}`,
     },
     { statementNameGenerator: statementNames() },
   );
@@ -39,7 +47,7 @@ export function openDatabase({ url, poolSize = 10, statementTimeoutMs = 15_000, 
 }
 
 // The statements of the commands: always the same texts, and planning one of them takes longer than running it for a few rows.
-const prepared = /^\/\* (createAssessments|transitionAssessments|readByKeys) \*\//;
+const prepared = /^\/\* (createAssessments|transitionAssessments|claimAssessments|readByKeys) \*\//;
 
 /** Names the statements that each connection keeps prepared, one name for each text; no name for all others. */
 function statementNames(): (query: { sql: string }) => string {

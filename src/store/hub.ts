@@ -6,6 +6,7 @@ import { NotFoundError, UnavailableError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { AssessmentUpdate } from './updates.ts';
 import { Watch } from './watch.ts';
+import type { WorkNotice } from './work.ts';
 
 export interface HubOptions {
   /** What is newer in the database than is known here: see `changesSince`. */
@@ -15,6 +16,13 @@ export interface HubOptions {
   /** How often to compare with the database what is watched, in milliseconds. Default 5,000. */
   reconcileMs?: number;
   log: Logger;
+}
+
+/** Who wants to know of work that other processes tell of. */
+export interface WorkListener {
+  offer(work: readonly WorkNotice[]): void;
+  /** Word of work may have been lost. */
+  reconcile(): void;
 }
 
 /**
@@ -28,6 +36,7 @@ export class Hub {
   #timer: NodeJS.Timeout | undefined;
   #reconciling: Promise<number> | undefined;
   #again = false;
+  #workListener: WorkListener | undefined;
   #stopped = false;
 
   constructor(options: HubOptions) {
@@ -35,7 +44,14 @@ export class Hub {
   }
 
   start(): void {
-    this.#options.bus?.start({ onUpdates: (updates) => this.#deliver(updates), onGap: () => this.#reconcileSoon() });
+    this.#options.bus?.start({
+      onUpdates: (updates) => this.#deliver(updates),
+      onWork: (work) => this.#workListener?.offer(work),
+      onGap: () => {
+        this.#reconcileSoon();
+        this.#workListener?.reconcile();
+      },
+    });
     this.#timer = setInterval(() => this.#reconcileSoon(), this.#options.reconcileMs ?? 5_000).unref();
   }
 
@@ -80,6 +96,16 @@ export class Hub {
     if (updates.length === 0) return;
     this.#deliver(updates);
     this.#options.bus?.publish(updates);
+  }
+
+  /** Hands what other processes tell of work to the queue. */
+  listenForWork(listener: WorkListener): void {
+    this.#workListener = listener;
+  }
+
+  /** Tells the other processes of work. Call it after the COMMIT. */
+  publishWork(work: readonly WorkNotice[]): void {
+    this.#options.bus?.publishWork(work);
   }
 
   /** Compares all that is watched with the database; gives the number of updates found. */

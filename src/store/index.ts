@@ -1,6 +1,6 @@
 export type { Actor, Assessment, AssessmentData, AssessmentKey, AssessmentWithData, JsonObject } from './assessment.ts';
 export type { AuditEntry } from './audit-trail.ts';
-export type { Created } from './commands.ts';
+export type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claimed.ts';
 export type { Connection, Page } from './cursor.ts';
 export { isDatabaseAway, isStatementTimeout } from './database.ts';
 export * from './errors.ts';
@@ -20,6 +20,9 @@ export * from './lifecycle.ts';
 export type { AssessmentOrder, ListAssessments } from './list-assessments.ts';
 export type { Loaders } from './loaders.ts';
 export type { Logger } from './logger.ts';
+export type { Created } from './new-assessment.ts';
+export type { ClaimAssessments, Heartbeat, ReleaseAssessments } from './queue-inputs.ts';
+export type { QueueStatus } from './queue-status.ts';
 export { type AssessmentOptions, optionsOf } from './request.ts';
 export type { AssessmentStats, StatsBucket, StatsQuery } from './stats.ts';
 export { AssessmentStore, openStore, type StoreOptions } from './store.ts';

@@ -4,7 +4,7 @@ import { InvalidInputError } from './errors.ts';
 import { jsonProblem, textProblem } from './json.ts';
 
 /** The longest texts, in characters (Unicode code points). */
-export const maxLength = { assessmentId: 255, serverName: 255, message: 10_000, error: 10_000, reason: 2_000 } as const;
+export const maxLength = { assessmentId: 255, serverName: 255, message: 10_000, error: 10_000, reason: 2_000, workerId: 255 } as const;
 
 const codePoints = (text: string): number => {
   let count = 0;
@@ -13,15 +13,15 @@ const codePoints = (text: string): number => {
 };
 
 /** A text that PostgreSQL can hold, of at most `max` characters. */
-const text = (max: number) =>
+export const text = (max: number) =>
   z.string().superRefine((value, context) => {
     const problem = textProblem(value);
     if (problem !== undefined) context.addIssue(problem);
     if (value.length > max && codePoints(value) > max) context.addIssue(`must be at most ${max} characters long`);
   });
 
-const filledText = (max: number) => text(max).min(1, { error: 'must not be empty', abort: true });
-const wholeNumber = (least: number, most: number) => {
+export const filledText = (max: number) => text(max).min(1, { error: 'must not be empty', abort: true });
+export const wholeNumber = (least: number, most: number) => {
   const error = `must be a whole number from ${least} to ${most}`;
   return z.int({ error }).min(least, { error }).max(most, { error });
 };

@@ -4,6 +4,7 @@ import { keyString } from './assessment.ts';
 import type { Bus, BusListener, BusStatus } from './bus.ts';
 import type { Logger } from './logger.ts';
 import { type AssessmentUpdate, decodeUpdates, encodeUpdates } from './updates.ts';
+import { decodeWork, encodeWork, type WorkNotice } from './work.ts';
 
 export interface RedisBusOptions {
   /** redis://host:port or rediss://… */
@@ -90,18 +91,30 @@ export class RedisBus implements Bus {
   }
 
   publish(updates: readonly AssessmentUpdate[]): void {
-    if (
-      this.#publisher.status !== 'ready' ||
-      this.#unacknowledged >= maxUnacknowledged ||
-      this.#unacknowledgedChars >= maxUnacknowledgedChars
-    ) {
+    if (this.#isFull()) {
       this.#lostSome = true;
       return;
     }
+    const messages = [...this.#byChannel(updates)].map(([channel, group]) => [channel, encodeUpdates(this.#self, group)] as const);
+    this.#send(messages);
+  }
+
+  publishWork(work: readonly WorkNotice[]): void {
+    if (this.#isFull()) this.#lostSome = true;
+    else this.#send([[this.#workChannel, encodeWork(this.#self, work)]]);
+  }
+
+  #isFull(): boolean {
+    return (
+      this.#publisher.status !== 'ready' || this.#unacknowledged >= maxUnacknowledged || this.#unacknowledgedChars >= maxUnacknowledgedChars
+    );
+  }
+
+  /** All messages in one pipeline. */
+  #send(messages: readonly (readonly [channel: string, message: string])[]): void {
     const pipeline = this.#publisher.pipeline();
     let chars = 0;
-    for (const [channel, group] of this.#byChannel(updates)) {
-      const message = encodeUpdates(this.#self, group);
+    for (const [channel, message] of messages) {
       chars += message.length;
       pipeline.publish(channel, message);
     }
@@ -160,6 +173,10 @@ export class RedisBus implements Bus {
     return `${this.#options.prefix}:gaps`;
   }
 
+  get #workChannel(): string {
+    return `${this.#options.prefix}:work`;
+  }
+
   #channelOf(key: string): string {
     return `${this.#options.prefix}:updates:${createHash('sha1').update(key).digest().readUInt32BE() % this.#options.shards}`;
   }
@@ -202,6 +219,11 @@ export class RedisBus implements Bus {
       if (message !== this.#self) this.#listener?.onGap();
       return;
     }
+    if (channel === this.#workChannel) {
+      const work = decodeWork(message, this.#self);
+      if (work !== undefined) this.#listener?.onWork(work);
+      return;
+    }
     const updates = decodeUpdates(message, this.#self);
     if (updates !== undefined) this.#listener?.onUpdates(updates);
   }
@@ -212,7 +234,7 @@ export class RedisBus implements Bus {
 
   #subscribeAgain(): void {
     this.#noteReturn();
-    this.#subscriber.subscribe(this.#gapChannel, ...this.#shards.keys()).then(
+    this.#subscriber.subscribe(this.#gapChannel, this.#workChannel, ...this.#shards.keys()).then(
       () => this.#listener?.onGap(),
       () => {},
     );

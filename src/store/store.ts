@@ -3,7 +3,8 @@ import { type Actor, type Assessment, type AssessmentKey, type AssessmentWithDat
 import { type AuditEntry, auditWindow, readAuditTrails } from './audit-trail.ts';
 import { AssessmentCache } from './cache.ts';
 import { changesSince } from './changes-since.ts';
-import { Commands, type Created } from './commands.ts';
+import type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claimed.ts';
+import { Commands } from './commands.ts';
 import type { Connection, Page } from './cursor.ts';
 import { type Database, openDatabase } from './database.ts';
 import { NotFoundError } from './errors.ts';
@@ -22,10 +23,15 @@ import {
 import { countAssessments, type ListAssessments, listAssessments } from './list-assessments.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 import type { Logger } from './logger.ts';
+import type { Created } from './new-assessment.ts';
+import { Queue } from './queue.ts';
+import type { ClaimAssessments, Heartbeat, ReleaseAssessments } from './queue-inputs.ts';
+import { type QueueStatus, readQueueStatus } from './queue-status.ts';
 import { readByKeys, readWithData } from './read-assessments.ts';
 import { RedisBus } from './redis-bus.ts';
 import { SearchIndexer } from './search-indexer.ts';
 import { type AssessmentStats, readStats, type StatsQuery } from './stats.ts';
+import type { RetryPolicy } from './transition-assessments.ts';
 import { type WaitForCompletion, Waiting, type WatchAssessment } from './wait.ts';
 import type { Watch } from './watch.ts';
 
@@ -53,6 +59,10 @@ export interface StoreOptions {
   /** Waiting before a retry of a failed attempt, in milliseconds: up to base * 2^retries, at most the cap. Default 1,000 and 300,000. */
   retryBaseMs?: number;
   retryCapMs?: number;
+  /** How much one priority is worth in waiting for a worker, in milliseconds. Default 300,000: five minutes. */
+  priorityStepMs?: number;
+  /** Longest pause of the loops that look for lost leases, timeouts and due retries, in milliseconds. Default 1,000. */
+  maintenanceMs?: number;
   /** Told of every SQL statement. */
   onStatement?: (sql: string) => void;
   /** Which migrations are missing or unknown, for the health check. */
@@ -74,9 +84,18 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     const hub = new Hub({ changesSince: (known) => changesSince(db, known), bus, reconcileMs: options.reconcileMs ?? 5_000, log });
     cache.start();
     const indexer = new SearchIndexer({ db, log, everyMs: options.reconcileMs ?? 5_000 });
+    const retry = { baseMs: options.retryBaseMs ?? 1_000, capMs: options.retryCapMs ?? 300_000 };
+    const queue = new Queue({
+      ...{ db, hub, cache, log, retry },
+      reconcileMs: options.reconcileMs ?? 5_000,
+      maintenanceMs: options.maintenanceMs ?? 1_000,
+      lockPatienceMs: options.lockPatienceMs ?? 10_000,
+    });
+    hub.listenForWork(queue);
     hub.start();
     indexer.start();
-    return new AssessmentStore(options, { db, bus, cache, hub, indexer });
+    queue.start();
+    return new AssessmentStore(options, { db, bus, cache, hub, indexer, queue, retry });
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -96,6 +115,8 @@ interface Parts {
   cache: AssessmentCache;
   hub: Hub;
   indexer: SearchIndexer;
+  queue: Queue;
+  retry: RetryPolicy;
 }
 
 /**
@@ -110,12 +131,15 @@ export class AssessmentStore {
   #stopping: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
-    const { db, hub, cache, indexer } = parts;
+    const { db, hub, cache, indexer, queue, retry } = parts;
     this.#options = options;
     this.#parts = parts;
     this.#commands = new Commands({
-      ...{ db, hub, cache, indexer, log: options.log },
-      retry: { baseMs: options.retryBaseMs ?? 1_000, capMs: options.retryCapMs ?? 300_000 },
+      ...{ db, hub, cache, retry, log: options.log },
+      onChanged: (assessments) => {
+        indexer.wake();
+        queue.note(assessments);
+      },
       maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
       concurrency: options.commandConcurrency ?? 2,
       lockPatienceMs: options.lockPatienceMs ?? 10_000,
@@ -172,6 +196,40 @@ export class AssessmentStore {
   /** FAILED to PENDING: a new round, at once. @throws as startProcessing */
   retryAssessment(input: RetryAssessment, actor: Actor): Promise<Assessment> {
     return this.#commands.retryAssessment(input, actor);
+  }
+
+  /**
+   * Claims up to `limit` assessments that are ready, by rank: the most urgent first, the oldest first within a priority, and whoever waits long enough
+   * before all of them. Waits up to `waitMs` when there is none; then it is an empty list. @throws InvalidInputError, UnavailableError (the store stops);
+   * the signal's reason when it is aborted.
+   */
+  claimAssessments(input: ClaimAssessments, actor: Actor, signal?: AbortSignal): Promise<ClaimedAssessment[]> {
+    return this.#parts.queue.claim(input, actor, signal);
+  }
+
+  /** Renews the claims that the worker still holds; in the order of the tokens. @throws InvalidInputError */
+  heartbeat(input: Heartbeat, actor: Actor): Promise<HeartbeatResult[]> {
+    return this.#parts.queue.heartbeat(input, actor);
+  }
+
+  /** Gives claims back: PENDING again at once, no retry counted; in the order of the tokens. @throws InvalidInputError, UnavailableError */
+  releaseAssessments(input: ReleaseAssessments, actor: Actor): Promise<ReleaseResult[]> {
+    return this.#parts.queue.release(input, actor);
+  }
+
+  /** How the queue of the tenant stands: what is ready, what waits, who works. */
+  queueStatus(actor: Actor): Promise<QueueStatus> {
+    return readQueueStatus(this.#parts.db, actor.tenantId);
+  }
+
+  /** How many workers wait for work here. */
+  get workersWaiting(): number {
+    return this.#parts.queue.waiting;
+  }
+
+  /** The loops that keep anything from being stuck; they run by themselves, these run them now. */
+  get maintenance(): Pick<Queue, 'expireClaims' | 'readyRetries'> {
+    return this.#parts.queue;
   }
 
   /** The assessment as it is now, with its request and its result. @throws InvalidInputError, NotFoundError */
@@ -251,6 +309,7 @@ export class AssessmentStore {
   /** Ends every wait and watch with an UnavailableError and takes no more; commands and reads go on. The first half of `stop()`. */
   endWaits(): void {
     this.#parts.hub.endWatches();
+    this.#parts.queue.endWaits();
   }
 
   /** The pool, for Prisma's own queries. */
@@ -267,6 +326,7 @@ export class AssessmentStore {
     this.endWaits();
     await this.#commands.idle();
     await this.#parts.indexer.stop();
+    await this.#parts.queue.stop();
     await this.#parts.hub.stop();
     await this.#parts.cache.stop();
     await this.#parts.db.$disconnect();

@@ -8,7 +8,7 @@ import { actor, startTestStore, type TestStore } from '../support/test-store.ts'
 let setup: TestStore;
 let psql: pg.Client;
 beforeAll(async () => {
-  setup = await startTestStore();
+  setup = await startTestStore({ maintenanceMs: 3_600_000 });
   psql = await setup.database.connect();
 });
 afterAll(() => setup.stop());

@@ -14,7 +14,7 @@ export interface TestStore {
   stop(): Promise<void>;
 }
 
-const background = /^\/\* (indexWaiting) \*\//;
+const background = /^\/\* (indexWaiting|expireClaims|readyRetries) \*\//;
 
 /** Notes the statements that somebody asked for. */
 export const noteForeground = (statements: string[]) => (sql: string) => {

@@ -763,6 +763,10 @@ export const AssessmentScalarFieldEnum = {
   claimToken: 'claimToken',
   claimedAt: 'claimedAt',
   claimExpiresAt: 'claimExpiresAt',
+  claimSeenAt: 'claimSeenAt',
+  cancelledClaimToken: 'cancelledClaimToken',
+  queueRank: 'queueRank',
+  ready: 'ready',
   changedBy: 'changedBy',
   changeReason: 'changeReason',
   createdAt: 'createdAt',
@@ -964,6 +968,13 @@ export type DateTimeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel
  * Reference to a field of type 'DateTime[]'
  */
 export type ListDateTimeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'DateTime[]'>
+    
+
+
+/**
+ * Reference to a field of type 'Boolean'
+ */
+export type BooleanFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Boolean'>
     
 
 

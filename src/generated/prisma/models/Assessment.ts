@@ -66,6 +66,10 @@ export type AssessmentMinAggregateOutputType = {
   claimToken: string | null
   claimedAt: Date | null
   claimExpiresAt: Date | null
+  claimSeenAt: Date | null
+  cancelledClaimToken: string | null
+  queueRank: Date | null
+  ready: boolean | null
   changedBy: string | null
   changeReason: string | null
   createdAt: Date | null
@@ -96,6 +100,10 @@ export type AssessmentMaxAggregateOutputType = {
   claimToken: string | null
   claimedAt: Date | null
   claimExpiresAt: Date | null
+  claimSeenAt: Date | null
+  cancelledClaimToken: string | null
+  queueRank: Date | null
+  ready: boolean | null
   changedBy: string | null
   changeReason: string | null
   createdAt: Date | null
@@ -128,6 +136,10 @@ export type AssessmentCountAggregateOutputType = {
   claimToken: number
   claimedAt: number
   claimExpiresAt: number
+  claimSeenAt: number
+  cancelledClaimToken: number
+  queueRank: number
+  ready: number
   changedBy: number
   changeReason: number
   createdAt: number
@@ -178,6 +190,10 @@ export type AssessmentMinAggregateInputType = {
   claimToken?: true
   claimedAt?: true
   claimExpiresAt?: true
+  claimSeenAt?: true
+  cancelledClaimToken?: true
+  queueRank?: true
+  ready?: true
   changedBy?: true
   changeReason?: true
   createdAt?: true
@@ -208,6 +224,10 @@ export type AssessmentMaxAggregateInputType = {
   claimToken?: true
   claimedAt?: true
   claimExpiresAt?: true
+  claimSeenAt?: true
+  cancelledClaimToken?: true
+  queueRank?: true
+  ready?: true
   changedBy?: true
   changeReason?: true
   createdAt?: true
@@ -240,6 +260,10 @@ export type AssessmentCountAggregateInputType = {
   claimToken?: true
   claimedAt?: true
   claimExpiresAt?: true
+  claimSeenAt?: true
+  cancelledClaimToken?: true
+  queueRank?: true
+  ready?: true
   changedBy?: true
   changeReason?: true
   createdAt?: true
@@ -359,6 +383,10 @@ export type AssessmentGroupByOutputType = {
   claimToken: string | null
   claimedAt: Date | null
   claimExpiresAt: Date | null
+  claimSeenAt: Date | null
+  cancelledClaimToken: string | null
+  queueRank: Date
+  ready: boolean
   changedBy: string
   changeReason: string | null
   createdAt: Date
@@ -414,6 +442,10 @@ export type AssessmentWhereInput = {
   claimToken?: Prisma.UuidNullableFilter<"Assessment"> | string | null
   claimedAt?: Prisma.DateTimeNullableFilter<"Assessment"> | Date | string | null
   claimExpiresAt?: Prisma.DateTimeNullableFilter<"Assessment"> | Date | string | null
+  claimSeenAt?: Prisma.DateTimeNullableFilter<"Assessment"> | Date | string | null
+  cancelledClaimToken?: Prisma.UuidNullableFilter<"Assessment"> | string | null
+  queueRank?: Prisma.DateTimeFilter<"Assessment"> | Date | string
+  ready?: Prisma.BoolFilter<"Assessment"> | boolean
   changedBy?: Prisma.StringFilter<"Assessment"> | string
   changeReason?: Prisma.StringNullableFilter<"Assessment"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Assessment"> | Date | string
@@ -446,6 +478,10 @@ export type AssessmentOrderByWithRelationInput = {
   claimToken?: Prisma.SortOrderInput | Prisma.SortOrder
   claimedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   claimExpiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  claimSeenAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  cancelledClaimToken?: Prisma.SortOrderInput | Prisma.SortOrder
+  queueRank?: Prisma.SortOrder
+  ready?: Prisma.SortOrder
   changedBy?: Prisma.SortOrder
   changeReason?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -482,6 +518,10 @@ export type AssessmentWhereUniqueInput = Prisma.AtLeast<{
   claimToken?: Prisma.UuidNullableFilter<"Assessment"> | string | null
   claimedAt?: Prisma.DateTimeNullableFilter<"Assessment"> | Date | string | null
   claimExpiresAt?: Prisma.DateTimeNullableFilter<"Assessment"> | Date | string | null
+  claimSeenAt?: Prisma.DateTimeNullableFilter<"Assessment"> | Date | string | null
+  cancelledClaimToken?: Prisma.UuidNullableFilter<"Assessment"> | string | null
+  queueRank?: Prisma.DateTimeFilter<"Assessment"> | Date | string
+  ready?: Prisma.BoolFilter<"Assessment"> | boolean
   changedBy?: Prisma.StringFilter<"Assessment"> | string
   changeReason?: Prisma.StringNullableFilter<"Assessment"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Assessment"> | Date | string
@@ -514,6 +554,10 @@ export type AssessmentOrderByWithAggregationInput = {
   claimToken?: Prisma.SortOrderInput | Prisma.SortOrder
   claimedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   claimExpiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  claimSeenAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  cancelledClaimToken?: Prisma.SortOrderInput | Prisma.SortOrder
+  queueRank?: Prisma.SortOrder
+  ready?: Prisma.SortOrder
   changedBy?: Prisma.SortOrder
   changeReason?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -554,6 +598,10 @@ export type AssessmentScalarWhereWithAggregatesInput = {
   claimToken?: Prisma.UuidNullableWithAggregatesFilter<"Assessment"> | string | null
   claimedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Assessment"> | Date | string | null
   claimExpiresAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Assessment"> | Date | string | null
+  claimSeenAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Assessment"> | Date | string | null
+  cancelledClaimToken?: Prisma.UuidNullableWithAggregatesFilter<"Assessment"> | string | null
+  queueRank?: Prisma.DateTimeWithAggregatesFilter<"Assessment"> | Date | string
+  ready?: Prisma.BoolWithAggregatesFilter<"Assessment"> | boolean
   changedBy?: Prisma.StringWithAggregatesFilter<"Assessment"> | string
   changeReason?: Prisma.StringNullableWithAggregatesFilter<"Assessment"> | string | null
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Assessment"> | Date | string
@@ -586,6 +634,10 @@ export type AssessmentCreateInput = {
   claimToken?: string | null
   claimedAt?: Date | string | null
   claimExpiresAt?: Date | string | null
+  claimSeenAt?: Date | string | null
+  cancelledClaimToken?: string | null
+  queueRank?: Date | string
+  ready?: boolean
   changedBy?: string
   changeReason?: string | null
   createdAt?: Date | string
@@ -618,6 +670,10 @@ export type AssessmentUncheckedCreateInput = {
   claimToken?: string | null
   claimedAt?: Date | string | null
   claimExpiresAt?: Date | string | null
+  claimSeenAt?: Date | string | null
+  cancelledClaimToken?: string | null
+  queueRank?: Date | string
+  ready?: boolean
   changedBy?: string
   changeReason?: string | null
   createdAt?: Date | string
@@ -650,6 +706,10 @@ export type AssessmentUpdateInput = {
   claimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimSeenAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  cancelledClaimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  queueRank?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  ready?: Prisma.BoolFieldUpdateOperationsInput | boolean
   changedBy?: Prisma.StringFieldUpdateOperationsInput | string
   changeReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -682,6 +742,10 @@ export type AssessmentUncheckedUpdateInput = {
   claimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimSeenAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  cancelledClaimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  queueRank?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  ready?: Prisma.BoolFieldUpdateOperationsInput | boolean
   changedBy?: Prisma.StringFieldUpdateOperationsInput | string
   changeReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -714,6 +778,10 @@ export type AssessmentCreateManyInput = {
   claimToken?: string | null
   claimedAt?: Date | string | null
   claimExpiresAt?: Date | string | null
+  claimSeenAt?: Date | string | null
+  cancelledClaimToken?: string | null
+  queueRank?: Date | string
+  ready?: boolean
   changedBy?: string
   changeReason?: string | null
   createdAt?: Date | string
@@ -746,6 +814,10 @@ export type AssessmentUpdateManyMutationInput = {
   claimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimSeenAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  cancelledClaimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  queueRank?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  ready?: Prisma.BoolFieldUpdateOperationsInput | boolean
   changedBy?: Prisma.StringFieldUpdateOperationsInput | string
   changeReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -778,6 +850,10 @@ export type AssessmentUncheckedUpdateManyInput = {
   claimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimSeenAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  cancelledClaimToken?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  queueRank?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  ready?: Prisma.BoolFieldUpdateOperationsInput | boolean
   changedBy?: Prisma.StringFieldUpdateOperationsInput | string
   changeReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -815,6 +891,10 @@ export type AssessmentCountOrderByAggregateInput = {
   claimToken?: Prisma.SortOrder
   claimedAt?: Prisma.SortOrder
   claimExpiresAt?: Prisma.SortOrder
+  claimSeenAt?: Prisma.SortOrder
+  cancelledClaimToken?: Prisma.SortOrder
+  queueRank?: Prisma.SortOrder
+  ready?: Prisma.SortOrder
   changedBy?: Prisma.SortOrder
   changeReason?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -854,6 +934,10 @@ export type AssessmentMaxOrderByAggregateInput = {
   claimToken?: Prisma.SortOrder
   claimedAt?: Prisma.SortOrder
   claimExpiresAt?: Prisma.SortOrder
+  claimSeenAt?: Prisma.SortOrder
+  cancelledClaimToken?: Prisma.SortOrder
+  queueRank?: Prisma.SortOrder
+  ready?: Prisma.SortOrder
   changedBy?: Prisma.SortOrder
   changeReason?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -884,6 +968,10 @@ export type AssessmentMinOrderByAggregateInput = {
   claimToken?: Prisma.SortOrder
   claimedAt?: Prisma.SortOrder
   claimExpiresAt?: Prisma.SortOrder
+  claimSeenAt?: Prisma.SortOrder
+  cancelledClaimToken?: Prisma.SortOrder
+  queueRank?: Prisma.SortOrder
+  ready?: Prisma.SortOrder
   changedBy?: Prisma.SortOrder
   changeReason?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -945,6 +1033,10 @@ export type DateTimeFieldUpdateOperationsInput = {
   set?: Date | string
 }
 
+export type BoolFieldUpdateOperationsInput = {
+  set?: boolean
+}
+
 
 
 export type AssessmentSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -971,6 +1063,10 @@ export type AssessmentSelect<ExtArgs extends runtime.Types.Extensions.InternalAr
   claimToken?: boolean
   claimedAt?: boolean
   claimExpiresAt?: boolean
+  claimSeenAt?: boolean
+  cancelledClaimToken?: boolean
+  queueRank?: boolean
+  ready?: boolean
   changedBy?: boolean
   changeReason?: boolean
   createdAt?: boolean
@@ -1003,6 +1099,10 @@ export type AssessmentSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ex
   claimToken?: boolean
   claimedAt?: boolean
   claimExpiresAt?: boolean
+  claimSeenAt?: boolean
+  cancelledClaimToken?: boolean
+  queueRank?: boolean
+  ready?: boolean
   changedBy?: boolean
   changeReason?: boolean
   createdAt?: boolean
@@ -1035,6 +1135,10 @@ export type AssessmentSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ex
   claimToken?: boolean
   claimedAt?: boolean
   claimExpiresAt?: boolean
+  claimSeenAt?: boolean
+  cancelledClaimToken?: boolean
+  queueRank?: boolean
+  ready?: boolean
   changedBy?: boolean
   changeReason?: boolean
   createdAt?: boolean
@@ -1067,6 +1171,10 @@ export type AssessmentSelectScalar = {
   claimToken?: boolean
   claimedAt?: boolean
   claimExpiresAt?: boolean
+  claimSeenAt?: boolean
+  cancelledClaimToken?: boolean
+  queueRank?: boolean
+  ready?: boolean
   changedBy?: boolean
   changeReason?: boolean
   createdAt?: boolean
@@ -1075,7 +1183,7 @@ export type AssessmentSelectScalar = {
   completedAt?: boolean
 }
 
-export type AssessmentOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "assessmentId" | "state" | "version" | "type" | "source" | "serverName" | "requestData" | "requestHash" | "resultData" | "errorMessage" | "message" | "progress" | "priority" | "retryCount" | "maxRetries" | "nextRetryAt" | "timeoutMs" | "claimedBy" | "claimToken" | "claimedAt" | "claimExpiresAt" | "changedBy" | "changeReason" | "createdAt" | "updatedAt" | "startedAt" | "completedAt", ExtArgs["result"]["assessment"]>
+export type AssessmentOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "assessmentId" | "state" | "version" | "type" | "source" | "serverName" | "requestData" | "requestHash" | "resultData" | "errorMessage" | "message" | "progress" | "priority" | "retryCount" | "maxRetries" | "nextRetryAt" | "timeoutMs" | "claimedBy" | "claimToken" | "claimedAt" | "claimExpiresAt" | "claimSeenAt" | "cancelledClaimToken" | "queueRank" | "ready" | "changedBy" | "changeReason" | "createdAt" | "updatedAt" | "startedAt" | "completedAt", ExtArgs["result"]["assessment"]>
 
 export type $AssessmentPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Assessment"
@@ -1128,6 +1236,22 @@ export type $AssessmentPayload<ExtArgs extends runtime.Types.Extensions.Internal
     claimToken: string | null
     claimedAt: Date | null
     claimExpiresAt: Date | null
+    /**
+     * When the worker that holds it was heard of last.
+     */
+    claimSeenAt: Date | null
+    /**
+     * The token that it was held with when it was cancelled.
+     */
+    cancelledClaimToken: string | null
+    /**
+     * What the queue is ordered by: creation, and later by a step for each priority below the most urgent.
+     */
+    queueRank: Date
+    /**
+     * Whether a worker may claim it while it is pending.
+     */
+    ready: boolean
     /**
      * Who made the last change; a plain UPDATE that does not set it is put down to its database role.
      */
@@ -1586,6 +1710,10 @@ export interface AssessmentFieldRefs {
   readonly claimToken: Prisma.FieldRef<"Assessment", 'String'>
   readonly claimedAt: Prisma.FieldRef<"Assessment", 'DateTime'>
   readonly claimExpiresAt: Prisma.FieldRef<"Assessment", 'DateTime'>
+  readonly claimSeenAt: Prisma.FieldRef<"Assessment", 'DateTime'>
+  readonly cancelledClaimToken: Prisma.FieldRef<"Assessment", 'String'>
+  readonly queueRank: Prisma.FieldRef<"Assessment", 'DateTime'>
+  readonly ready: Prisma.FieldRef<"Assessment", 'Boolean'>
   readonly changedBy: Prisma.FieldRef<"Assessment", 'String'>
   readonly changeReason: Prisma.FieldRef<"Assessment", 'String'>
   readonly createdAt: Prisma.FieldRef<"Assessment", 'DateTime'>
