@@ -121,5 +121,7 @@ const storeOptions = (config: Config, databaseUrl: string) => ({
   lockPatienceMs: config.LOCK_PATIENCE_MS,
   retryBaseMs: config.RETRY_BASE_MS,
   retryCapMs: config.RETRY_CAP_MS,
+  priorityStepMs: config.PRIORITY_STEP_MS,
+  maintenanceMs: config.MAINTENANCE_MS,
   version: serviceVersion,
 });

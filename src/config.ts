@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { defaultTargets } from './checks/target-policy.ts';
 import { StartupError } from './startup-error.ts';
 
 const whole = (least: number, most: number) => {
@@ -37,6 +38,13 @@ export const variables = z.object({
   LOCK_PATIENCE_MS: whole(0, 60 * second).default(10 * second),
   RETRY_BASE_MS: whole(1, 3_600 * second).default(second),
   RETRY_CAP_MS: whole(1, 86_400 * second).default(300 * second),
+  PRIORITY_STEP_MS: whole(0, 86_400 * second).default(300 * second),
+  MAINTENANCE_MS: whole(50, 60 * second).default(second),
+  WORKER: flag.default(false),
+  WORKER_CONCURRENCY: whole(1, 500).default(10),
+  WORKER_LEASE_MS: whole(1_000, 3_600 * second).default(30 * second),
+  CHECK_TARGETS: z.string().default(defaultTargets),
+  CHECK_RULES: z.string().optional(),
   MAX_BODY_BYTES: whole(1_024, 16 * 1024 * 1024).default(1024 * 1024),
   MAX_REQUEST_BYTES: whole(16_384, 256 * 1024 * 1024).default(16 * 1024 * 1024),
   ALLOWED_ORIGINS: z

@@ -63,8 +63,6 @@ export async function transitionAssessments(db: Database, items: readonly Transi
         ${items.map((item) => item.retryable)}::boolean[], ${items.map((item) => item.jitter)}::float8[], ${items.map((item) => item.changedBy)}::text[],
         ${items.map((item) => item.reason)}::text[]
       ) with ordinality as t (tenant_id, assessment_id, verb, expected, token, progress, message, result, error, retryable, jitter, changed_by, reason, ord)
-    ), known as (
-      select s.tenant_id, s.assessment_id from assessment_states s join input using (tenant_id, assessment_id)
     ), held as materialized (
       select s.* from assessment_states s join input using (tenant_id, assessment_id)
       order by s.id for update of s skip locked
@@ -75,8 +73,10 @@ export async function transitionAssessments(db: Database, items: readonly Transi
           when 'FAIL' then case when i.retryable and h.retry_count < h.max_retries then 'pending' else 'failed' end
         end::assessment_state as target,
         case
-          when k.assessment_id is null then 'NOT_FOUND'
-          when h.id is null then 'LOCKED'
+          when h.id is null and exists (
+            select from assessment_states k where k.tenant_id = i.tenant_id and k.assessment_id = i.assessment_id
+          ) then 'LOCKED'
+          when h.id is null then 'NOT_FOUND'
           when i.expected <> h.version then 'VERSION_CONFLICT'
           when i.verb in ('PROGRESS', 'COMPLETE', 'FAIL')
             and (i.token is distinct from h.claim_token or h.claim_expires_at <= clock_timestamp()) then 'CLAIM_LOST'
@@ -86,7 +86,6 @@ export async function transitionAssessments(db: Database, items: readonly Transi
           else 'OK'
         end as outcome
       from input i
-      left join known k using (tenant_id, assessment_id)
       left join held h using (tenant_id, assessment_id)
     ), changed as (
       update assessment_states s set
