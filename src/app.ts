@@ -1,3 +1,4 @@
+import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
 import type { Config } from './config.ts';
 import type { Context } from './context.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
@@ -44,6 +45,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     return stopping;
   };
   try {
+    const check = config.WORKER ? await loadChecks(config) : undefined;
     const server = new HttpServer({ host: config.HOST, port: config.PORT, path, maxRequestBytes: config.MAX_REQUEST_BYTES, log });
     await server.listen();
     started.push(() => server.stop(config.STOP_TIMEOUT_MS));
@@ -79,15 +81,18 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       contextOf,
       graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
     });
+    const worker = check && createBuiltInWorker(store, check, config, log);
     const sockets = new Sockets({ ...shared, pipeline, maxMessageBytes: config.MAX_REQUEST_BYTES });
     started.push(async () => {
       // Requests that wait for an assessment end now; all others finish, and may still need the database for that.
       server.drain();
+      const idle = worker?.stop();
       store.endWaits();
-      await Promise.all([sockets.stop(), server.stop(config.STOP_TIMEOUT_MS)]);
+      await Promise.all([sockets.stop(), server.stop(config.STOP_TIMEOUT_MS), idle]);
       await store.stop();
     });
     server.serve({ pipeline, sockets, health: () => store.getHealthStatus() });
+    worker?.start();
     return { url: `${server.url}${path}`, store, stop };
   } catch (error) {
     await stop();

@@ -1,0 +1,44 @@
+import { CheckError } from './checks/check-error.ts';
+import { loadRules } from './checks/rule-set.ts';
+import { runCheck } from './checks/run-check.ts';
+import { readTargetPolicy } from './checks/target-policy.ts';
+import type { Config } from './config.ts';
+import { StartupError } from './startup-error.ts';
+import type { Actor, AssessmentStore, Logger } from './store/index.ts';
+import type { Handler } from './worker/handler.ts';
+import { createWorker, type Worker } from './worker/worker.ts';
+
+const actor: Actor = { tenantId: 'default', subject: 'service:worker' };
+
+/**
+ * The built-in checks (docs/checks.md) as the configuration has them.
+ * @throws StartupError (CONFIG_INVALID) when CHECK_TARGETS or the file of CHECK_RULES is wrong.
+ */
+export async function loadChecks(config: Config): Promise<Handler> {
+  const targets = await configured('CHECK_TARGETS', () => readTargetPolicy(config.CHECK_TARGETS));
+  const rules = await configured('CHECK_RULES', () => loadRules(config.CHECK_RULES));
+  return ({ assessment: { type, serverName, requestData }, signal, progress }) =>
+    runCheck({ type, serverName, request: requestData }, { signal, progress, targets, rules });
+}
+
+/** A worker in this process that runs the checks; it is yet to be started. */
+export const createBuiltInWorker = (store: AssessmentStore, check: Handler, config: Config, log: Logger): Worker =>
+  createWorker({
+    ...{ store, actor, log },
+    handlers: { HEALTH: check, SECURITY: check, COMPLIANCE: check },
+    concurrency: config.WORKER_CONCURRENCY,
+    leaseMs: config.WORKER_LEASE_MS,
+    // Checks take seconds: what is claimed ahead would only wait here.
+    prefetch: 0,
+    graceMs: config.STOP_TIMEOUT_MS / 2,
+    maxResultBytes: config.MAX_BODY_BYTES,
+  });
+
+async function configured<Value>(variable: string, read: () => Value | Promise<Value>): Promise<Value> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof CheckError)) throw error;
+    throw new StartupError('CONFIG_INVALID', `The configuration is not valid:\n  - ${variable}: ${error.message}`, { cause: error });
+  }
+}
