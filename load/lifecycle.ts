@@ -1,7 +1,7 @@
-// One assessment's lifecycle, the whole way through GraphQL: created by a submitter, done by a worker in another process, known to the submitter
-// by its subscription. The service is a third process. Prints one line of JSON. See README.md.
+// One assessment's lifecycle, the whole way through GraphQL: created by a submitter, claimed and completed by a worker in another process, known to
+// the submitter by its subscription. The service is a third process. Prints one line of JSON. See README.md.
 //   tsx load/lifecycle.ts closed|open
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Client } from 'graphql-ws';
@@ -49,14 +49,12 @@ function ended(client: Client, id: string): Promise<string | undefined> {
 
 class Submitters {
   readonly #client: Client;
-  readonly #worker: ChildProcess;
   readonly #waitsMs: number[] = [];
   #made = 0;
   #never = 0;
 
-  constructor(client: Client, worker: ChildProcess) {
+  constructor(client: Client) {
     this.#client = client;
-    this.#worker = worker;
   }
 
   /** From submitting it to knowing its end. */
@@ -64,7 +62,6 @@ class Submitters {
     const id = `load-${process.pid}-${++this.#made}`;
     const begun = performance.now();
     await run(this.#client, operations.create, { input: requestOf(id) });
-    this.#worker.send(id);
     if ((await ended(this.#client, id)) !== 'COMPLETED') this.#never++;
     this.#waitsMs.push(performance.now() - begun);
   }
@@ -110,12 +107,11 @@ class Submitters {
 }
 
 async function measure(url: string, mode: Mode): Promise<Record<string, number | undefined>> {
-  // As a dispatcher would, the submitting process tells the worker what there is to do; the API has no claims to find it by.
-  const worker = fork(join(import.meta.dirname, 'lifecycle-worker.ts'), [url]);
+  const worker = fork(join(import.meta.dirname, 'work.ts'), [url]);
   await once(worker, 'message');
   const client = await openSocket(url);
   try {
-    return await new Submitters(client, worker).measure(mode);
+    return await new Submitters(client).measure(mode);
   } finally {
     await client.dispose();
     worker.disconnect();

@@ -4,12 +4,6 @@ export const operations = {
   create: `mutation Create($input: CreateAssessmentInput!) {
     createAssessment(input: $input) { __typename ... on CreateAssessmentPayload { created assessment { id assessmentId state version } } ... on Error { code message } }
   }`,
-  start: `mutation Start($id: String!) {
-    startProcessing(input: { assessmentId: $id }) { __typename ... on StartProcessingPayload { assessment { version } } ... on Error { code message } }
-  }`,
-  complete: `mutation Complete($id: String!, $result: JSONObject!) {
-    completeAssessment(input: { assessmentId: $id, result: $result }) { __typename ... on CompleteAssessmentPayload { assessment { version } } ... on Error { code message } }
-  }`,
   updates: `subscription Updates($id: String!) {
     assessmentUpdated(assessmentId: $id) { kind assessment { assessmentId state version terminal } }
   }`,
