@@ -45,7 +45,8 @@ function refusal(cause: unknown, error: unknown): GraphQLError | undefined {
 
 function fault(cause: unknown, error: unknown, requestId: string | undefined, log: Logger): GraphQLError {
   const path = error instanceof GraphQLError ? error.path?.join('.') : undefined;
-  log.error({ err: cause, requestId, path }, 'a request failed for a reason that is not its own');
+  if (cause instanceof Error && cause.name === 'AbortError') log.debug({ requestId, path }, 'a client went away before it was answered');
+  else log.error({ err: cause, requestId, path }, 'a request failed for a reason that is not its own');
   if (isStatementTimeout(cause))
     return rebuilt(error, 'The database did not answer in time.', { code: 'TIMEOUT', retryAfterMs: 1_000, requestId });
   if (isDatabaseAway(cause))

@@ -4,6 +4,7 @@ import './queries.ts';
 import './monitoring.ts';
 import './mutations.ts';
 import './queue.ts';
+import './batches.ts';
 import './subscriptions.ts';
 import { builder } from './builder.ts';
 

@@ -39,17 +39,34 @@ const RetryAssessmentPayload = payload('RetryAssessmentPayload', 'The assessment
 
 const changeErrors = [InvalidInputError, NotFoundError, InvalidTransitionError, VersionConflictError];
 const workErrors = [...changeErrors, ClaimLostError];
-const result = (name: string) => ({ name, description: 'What the command did, or why it was refused.' });
+const outcome = 'What the command did, or why it was refused.';
+const result = (name: string) => ({ name, description: outcome });
+
+// Unions with names of their own, since batches give lists of them. What is no error is the payload.
+export const CreateAssessmentResult = builder.errorUnion('CreateAssessmentResult', {
+  description: outcome,
+  types: [CreateAssessmentPayload, InvalidInputError, AlreadyExistsError],
+  resolveType: () => 'CreateAssessmentPayload',
+});
+export const UpdateProgressResult = builder.errorUnion('UpdateProgressResult', {
+  description: outcome,
+  types: [UpdateProgressPayload, ...workErrors],
+  resolveType: () => 'UpdateProgressPayload',
+});
+export const CompleteAssessmentResult = builder.errorUnion('CompleteAssessmentResult', {
+  description: outcome,
+  types: [CompleteAssessmentPayload, ...workErrors],
+  resolveType: () => 'CompleteAssessmentPayload',
+});
 
 builder.mutationType({
   description:
     'The commands of the lifecycle. Each is atomic, is audited, and is answered after its COMMIT; a refusal is a member of the result and changes nothing.',
   fields: (t) => ({
     createAssessment: t.field({
-      type: CreateAssessmentPayload,
+      type: CreateAssessmentResult,
       description:
         'Creates an assessment, PENDING. Repeating the same request with the same key is harmless: it gives the same assessment.',
-      errors: { types: [InvalidInputError, AlreadyExistsError], union: result('CreateAssessmentResult') },
       args: { input: t.arg({ type: inputs.CreateAssessmentInput, required: true, description: 'The assessment to create.' }) },
       resolve: resolvers.createAssessment,
     }),
@@ -61,16 +78,14 @@ builder.mutationType({
       resolve: resolvers.startProcessing,
     }),
     updateProgress: t.field({
-      type: UpdateProgressPayload,
+      type: UpdateProgressResult,
       description: 'Reports progress while PROCESSING. The same progress and message again changes nothing.',
-      errors: { types: workErrors, union: result('UpdateProgressResult') },
       args: { input: t.arg({ type: inputs.UpdateProgressInput, required: true, description: 'Which assessment, and how far it is.' }) },
       resolve: resolvers.updateProgress,
     }),
     completeAssessment: t.field({
-      type: CompleteAssessmentPayload,
+      type: CompleteAssessmentResult,
       description: 'PROCESSING to COMPLETED with the result.',
-      errors: { types: workErrors, union: result('CompleteAssessmentResult') },
       args: { input: t.arg({ type: inputs.CompleteAssessmentInput, required: true, description: 'Which assessment, and its result.' }) },
       resolve: resolvers.completeAssessment,
     }),

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AssessmentKey, keyString } from './assessment.ts';
-import { InvalidInputError, RefusalError } from './errors.ts';
+import { InvalidInputError, type RefusalError } from './errors.ts';
 
 /** An item of a batch, checked, and its place in the input. */
 export interface Entry<Item> {

@@ -15,12 +15,18 @@ const flag = z.boolean({ error: 'must be true or false' }).nullish();
 const list = z
   .array(z.unknown(), { error: 'must be a list' })
   .max(batchLimits.items, { error: `must have at most ${batchLimits.items} entries; send more in several calls` });
-const filter = z.custom<AssessmentFilter>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be a filter');
+const filter = z.custom<AssessmentFilter>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be a filter',
+);
 const byFilter = { limit: wholeNumber(1, batchLimits.items).nullish(), reason: text(maxLength.reason).nullish() };
 
 const retryFailedSchema = z.object({ ...byFilter, maxRetries: wholeNumber(1, maxInt), where: filter.nullish() });
 const cancelSchema = z.object({ ...byFilter, where: filter });
-const cleanupSchema = z.object({ retentionDays: wholeNumber(batchLimits.retentionDays.least, batchLimits.retentionDays.most), dryRun: flag });
+const cleanupSchema = z.object({
+  retentionDays: wholeNumber(batchLimits.retentionDays.least, batchLimits.retentionDays.most),
+  dryRun: flag,
+});
 
 /** Whether a batch is all or nothing; false when not given. */
 interface Atomic {

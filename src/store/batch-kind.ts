@@ -53,7 +53,9 @@ const transitions = ({ commands, retry }: KindOptions, itemOf: Changes['itemOf']
 });
 
 export const progressUpdates = (options: KindOptions): Changes =>
-  transitions(options, (input) => transitionOf('PROGRESS', checkInput<z.ZodType<UpdateProgress>>(updateProgressSchema, input), options.actor, {}));
+  transitions(options, (input) =>
+    transitionOf('PROGRESS', checkInput<z.ZodType<UpdateProgress>>(updateProgressSchema, input), options.actor, {}),
+  );
 
 export const completions = (options: KindOptions): Changes =>
   transitions(options, (input) => {

@@ -27,7 +27,8 @@ type Row = Assessment & { requestData: JsonObject; claimToken: string; share: nu
 
 /**
  * Claims for several workers in one statement: the ready assessments with the lowest rank. It looks first how many of the best are of each type, without
- * locking any; then takes so many of each, in the order of the index, passing over what somebody else is just taking.
+ * locking any; then takes so many of each, in the order of the index, passing over what somebody else is just taking. The rows are found by an array of
+ * ids: by a join alone the planner, who knows nothing of the number, would read the whole table.
  */
 export async function claimAssessments(db: Database, { tenantId, types, shares }: ClaimStatement): Promise<ClaimedShares> {
   const limit = shares.reduce((sum, { count }) => sum + count, 0);
@@ -61,7 +62,7 @@ export async function claimAssessments(db: Database, { tenantId, types, shares }
         state = 'processing', claimed_by = g.worker_id, claim_token = gen_random_uuid(), claimed_at = clock_timestamp(),
         claim_expires_at = clock_timestamp() + g.lease_ms * interval '1 millisecond', claim_seen_at = clock_timestamp(),
         changed_by = g.subject, change_reason = null
-      from given g where s.id = g.id
+      from given g where s.id = any(array(select id from taken)) and s.id = g.id
       returning s.*, g.share
     )
     select ${assessmentColumns.c}, c.request_data as "requestData", c.claim_token as "claimToken", c.queue_rank as "queueRank", (c.share - 1)::int as share,

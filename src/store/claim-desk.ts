@@ -169,7 +169,7 @@ export class ClaimDesk {
       const found = claims.some((share) => share.length > 0);
       // What it saw and could not get hold of may come back at once: the other transaction may fail. What it was told of meanwhile it has not seen.
       counter.misses = seen > 0 && !found ? counter.misses + 1 : 0;
-      turn.forEach((waiting, index) => this.#answer(counter, waiting, claims[index] ?? []));
+      for (const [index, waiting] of turn.entries()) this.#answer(counter, waiting, claims[index] ?? []);
       if (counter.notices !== notices) this.#wake(counter, counter.notices - notices);
       else if (counter.misses > 0) this.#wakeLater(counter);
       // There may be more than those who were woken can take.

@@ -171,10 +171,7 @@ export class Commands {
   }
 
   /** Runs a statement, again after a deadlock; then tells cache and hub what it has committed. */
-  async committed<Outcome>(
-    statement: () => Promise<Outcome[]>,
-    changesOf: (outcomes: readonly Outcome[]) => Change[],
-  ): Promise<Outcome[]> {
+  async committed<Outcome>(statement: () => Promise<Outcome[]>, changesOf: (outcomes: readonly Outcome[]) => Change[]): Promise<Outcome[]> {
     for (let repeats = 0; ; repeats++) {
       try {
         const outcomes = await statement();

@@ -1,5 +1,13 @@
 export type { Actor, Assessment, AssessmentData, AssessmentKey, AssessmentWithData, JsonObject } from './assessment.ts';
 export type { AuditEntry } from './audit-trail.ts';
+export type {
+  BatchCancelAssessments,
+  BatchCompleteAssessments,
+  BatchCreateAssessments,
+  BatchRetryFailedAssessments,
+  BatchUpdateProgress,
+  CleanupOldAssessments,
+} from './batch-inputs.ts';
 export type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claimed.ts';
 export type { Connection, Page } from './cursor.ts';
 export { isDatabaseAway, isStatementTimeout } from './database.ts';

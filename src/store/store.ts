@@ -1,13 +1,24 @@
 import DataLoader from 'dataloader';
 import { type Actor, type Assessment, type AssessmentKey, type AssessmentWithData, keyString } from './assessment.ts';
 import { type AuditEntry, auditWindow, readAuditTrails } from './audit-trail.ts';
+import type {
+  BatchCancelAssessments,
+  BatchCompleteAssessments,
+  BatchCreateAssessments,
+  BatchRetryFailedAssessments,
+  BatchUpdateProgress,
+  CleanupOldAssessments,
+} from './batch-inputs.ts';
+import { Batches } from './batches.ts';
+import { BulkCommands } from './bulk-commands.ts';
 import { AssessmentCache } from './cache.ts';
 import { changesSince } from './changes-since.ts';
 import type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claimed.ts';
+import { Cleanup } from './cleanup.ts';
 import { Commands } from './commands.ts';
 import type { Connection, Page } from './cursor.ts';
 import { type Database, openDatabase } from './database.ts';
-import { NotFoundError } from './errors.ts';
+import { NotFoundError, type RefusalError } from './errors.ts';
 import { type HealthStatus, readHealth } from './health.ts';
 import { Hub } from './hub.ts';
 import {
@@ -128,6 +139,9 @@ export class AssessmentStore {
   readonly #parts: Parts;
   readonly #commands: Commands;
   readonly #waiting: Waiting;
+  readonly #batches: Batches;
+  readonly #bulk: BulkCommands;
+  readonly #cleanup: Cleanup;
   #stopping: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
@@ -143,6 +157,16 @@ export class AssessmentStore {
       maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
       concurrency: options.commandConcurrency ?? 2,
       lockPatienceMs: options.lockPatienceMs ?? 10_000,
+    });
+    const shared = { db, commands: this.#commands };
+    this.#batches = new Batches({ ...shared, retry, log: options.log, maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024 });
+    this.#bulk = new BulkCommands(shared);
+    this.#cleanup = new Cleanup({
+      ...shared,
+      onDeleted: (keys) => {
+        cache.forget(keys);
+        indexer.wake();
+      },
     });
     const latest = new DataLoader<AssessmentKey, Assessment | undefined>((keys) => this.#readInOrder(keys), {
       cache: false,
@@ -232,6 +256,40 @@ export class AssessmentStore {
     return this.#parts.queue;
   }
 
+  /**
+   * Creates up to 10,000. Results in the order of the input: what `createAssessment` gives, or its refusal. `atomic`: all or nothing; when
+   * one is refused, so are the others, with an InvalidInputError that says for which one's sake.
+   * @throws InvalidInputError (the batch as such), UnavailableError (atomic, and something stays locked)
+   */
+  batchCreateAssessments(input: BatchCreateAssessments, actor: Actor): Promise<(Created | RefusalError)[]> {
+    return this.#batches.batchCreateAssessments(input, actor);
+  }
+
+  /** Reports the progress of up to 10,000; results and errors as of batchCreateAssessments. */
+  batchUpdateProgress(input: BatchUpdateProgress, actor: Actor): Promise<(Assessment | RefusalError)[]> {
+    return this.#batches.batchUpdateProgress(input, actor);
+  }
+
+  /** Completes up to 10,000; results and errors as of batchCreateAssessments. */
+  batchCompleteAssessments(input: BatchCompleteAssessments, actor: Actor): Promise<(Assessment | RefusalError)[]> {
+    return this.#batches.batchCompleteAssessments(input, actor);
+  }
+
+  /** FAILED to PENDING for those that match and have fewer retries than `maxRetries`; gives their keys, the oldest first. @throws InvalidInputError */
+  batchRetryFailedAssessments(input: BatchRetryFailedAssessments, actor: Actor): Promise<string[]> {
+    return this.#bulk.batchRetryFailedAssessments(input, actor);
+  }
+
+  /** PENDING or PROCESSING to CANCELLED for those that match; gives their keys, the oldest first. @throws InvalidInputError (also without a condition) */
+  batchCancelAssessments(input: BatchCancelAssessments, actor: Actor): Promise<string[]> {
+    return this.#bulk.batchCancelAssessments(input, actor);
+  }
+
+  /** Deletes those that ended more than `retentionDays` ago, with their audit trails; gives how many. @throws InvalidInputError, UnavailableError (the store stops) */
+  cleanupOldAssessments(input: CleanupOldAssessments, actor: Actor): Promise<number> {
+    return this.#cleanup.cleanupOldAssessments(input, actor);
+  }
+
   /** The assessment as it is now, with its request and its result. @throws InvalidInputError, NotFoundError */
   async getState(assessmentId: string, actor: Actor): Promise<AssessmentWithData> {
     checkAssessmentId(assessmentId);
@@ -306,10 +364,11 @@ export class AssessmentStore {
     return this.#parts.hub.size;
   }
 
-  /** Ends every wait and watch with an UnavailableError and takes no more; commands and reads go on. The first half of `stop()`. */
+  /** Ends every wait and watch with an UnavailableError and takes no more, and a cleanup after its chunk; commands and reads go on. The first half of `stop()`. */
   endWaits(): void {
     this.#parts.hub.endWatches();
     this.#parts.queue.endWaits();
+    this.#cleanup.stop();
   }
 
   /** The pool, for Prisma's own queries. */

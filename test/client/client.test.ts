@@ -1,0 +1,167 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ApiError } from '../../src/client/api-error.ts';
+import { createAssessmentClient } from '../../src/client/client.ts';
+import {
+  AlreadyExistsError,
+  ClaimLostError,
+  InvalidInputError,
+  InvalidTransitionError,
+  NotFoundError,
+  UnavailableError,
+} from '../../src/store/index.ts';
+import { refusalOf } from '../support/outcomes.ts';
+import { actor } from '../support/test-store.ts';
+import { type ApiBench, startApiBench } from './api-bench.ts';
+
+let bench: ApiBench;
+beforeAll(async () => {
+  bench = await startApiBench();
+});
+afterAll(() => bench.stop());
+
+const claimOne = async (assessmentId: string) => {
+  const claims = await bench.client.claimAssessments({ workerId: 'tester', limit: 500 });
+  const claim = claims.find(({ assessment }) => assessment.assessmentId === assessmentId);
+  if (claim === undefined) throw new Error(`${assessmentId} was not claimed`);
+  return claim;
+};
+
+describe('what the API gives is what the store gives', () => {
+  test('an assessment, with dates as dates', async () => {
+    const { assessment, created } = await bench.client.createAssessment({
+      ...{ assessmentId: 'whole', type: 'SECURITY', serverName: 'a.example', timeoutMs: 60_000, maxRetries: 2, priority: 3 },
+      ...{ timestamp: new Date(0), metadata: { url: 'https://a.example' } },
+    });
+    expect(created).toBe(true);
+    const { claimToken, assessment: claimed, expiresAt } = await claimOne('whole');
+    expect(expiresAt).toEqual(claimed.claimExpiresAt);
+    expect(claimed).toMatchObject({ state: 'PROCESSING', claimedBy: 'tester', requestData: { metadata: { url: 'https://a.example' } } });
+    const [reported] = await bench.client.batchUpdateProgress({ updates: [{ assessmentId: 'whole', progress: 40, claimToken }] });
+    expect(reported).toEqual({ assessmentId: 'whole', state: 'PROCESSING', version: 3, progress: 40 });
+    const [completed] = await bench.client.batchCompleteAssessments({
+      completions: [{ assessmentId: 'whole', claimToken, result: { a: [1] } }],
+    });
+    expect(completed).toMatchObject({ state: 'COMPLETED' });
+    const { client } = bench;
+    const { openStore } = await import('../../src/store/index.ts');
+    const store = await openStore({ databaseUrl: bench.database.url, log: bench.log });
+    const { id: _, tenantId: __, ...kept } = await store.getState('whole', actor);
+    await store.stop();
+    expect(await client.getState('whole')).toEqual(kept);
+    const { resultData: ___, requestData: ____, ...bodiless } = kept;
+    expect(await client.waitForCompletion({ assessmentId: 'whole' })).toEqual({ assessment: bodiless, timedOut: false });
+    expect({ ...assessment, state: 'PENDING' }).toEqual(assessment);
+  });
+
+  test('its updates, until it has ended or they are given up', async () => {
+    const [assessmentId = ''] = await bench.submit(1);
+    const updates = await bench.client.watchAssessment({ assessmentId });
+    const kinds: string[] = [];
+    for await (const { kind, assessment } of updates) {
+      kinds.push(kind);
+      expect(assessment.createdAt).toBeInstanceOf(Date);
+      if (kind === 'SNAPSHOT')
+        await claimOne(assessmentId).then(({ claimToken }) => bench.client.failAssessment({ assessmentId, claimToken, error: 'no' }));
+    }
+    expect(kinds.at(0)).toBe('SNAPSHOT');
+    expect(kinds.at(-1)).toBe('FAILED');
+
+    const [other = ''] = await bench.submit(1);
+    const given = await bench.client.watchAssessment({ assessmentId: other });
+    const reading = (async () => {
+      for await (const { kind } of given) if (kind === 'SNAPSHOT') setImmediate(() => void given.return());
+    })();
+    await reading;
+  });
+});
+
+describe('refusals are the errors of the store', () => {
+  test('of each kind', async () => {
+    const { client } = bench;
+    expect(await refusalOf(client.getState('nobody'))).toEqual(new NotFoundError('nobody'));
+    expect(await refusalOf(client.waitForCompletion({ assessmentId: 'nobody' }))).toBeInstanceOf(NotFoundError);
+    expect(await refusalOf(client.failAssessment({ assessmentId: 'nobody', error: 'x' }))).toBeInstanceOf(NotFoundError);
+
+    const invalid = (await refusalOf(client.createAssessment({ type: 'HEALTH', priority: 11 }))) as InvalidInputError;
+    expect(invalid).toBeInstanceOf(InvalidInputError);
+    expect(invalid.fields.map(({ path }) => path)).toEqual([['priority']]);
+
+    await client.createAssessment({ assessmentId: 'taken', type: 'HEALTH', priority: 1 });
+    const taken = await refusalOf(client.createAssessment({ assessmentId: 'taken', type: 'HEALTH', priority: 2 }));
+    expect(taken).toBeInstanceOf(AlreadyExistsError);
+    expect(taken).toMatchObject({ assessment: { assessmentId: 'taken', priority: 1 } });
+
+    const pending = await refusalOf(client.failAssessment({ assessmentId: 'taken', error: 'x' }));
+    expect(pending).toBeInstanceOf(InvalidTransitionError);
+    expect(pending).toMatchObject({ from: 'PENDING', to: 'FAILED', allowed: ['PROCESSING', 'CANCELLED'] });
+
+    const { claimToken } = await claimOne('taken');
+    const [ofBatch, beside] = await client.batchCompleteAssessments({
+      completions: [
+        { assessmentId: 'taken', claimToken: '00000000-0000-7000-8000-000000000000', result: {} },
+        { assessmentId: 'taken', claimToken, result: {} },
+      ],
+    });
+    expect(ofBatch).toBeInstanceOf(ClaimLostError);
+    expect(ofBatch).toMatchObject({ code: 'CLAIM_LOST', message: expect.stringContaining('tester') });
+    expect(beside).toMatchObject({ state: 'COMPLETED' });
+  });
+
+  test('of calls that have no result union, too', async () => {
+    const { client } = bench;
+    const limit = (await refusalOf(client.claimAssessments({ workerId: 'tester', limit: 0 }))) as InvalidInputError;
+    expect(limit).toBeInstanceOf(InvalidInputError);
+    expect(limit.message).toMatch(/limit/);
+    const updates = await client.watchAssessment({ assessmentId: 'nobody' });
+    expect(
+      await refusalOf(
+        (async () => {
+          for await (const _ of updates);
+        })(),
+      ),
+    ).toBeInstanceOf(NotFoundError);
+  });
+});
+
+describe('a service that is not there', () => {
+  test('is an UnavailableError', async () => {
+    const client = createAssessmentClient({ url: 'http://127.0.0.1:9/graphql' });
+    const error = (await refusalOf(client.getState('x'))) as UnavailableError;
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error.message).toMatch(/does not answer/);
+  });
+
+  test('what stands before it answers in its place', async () => {
+    const answers: [number, string][] = [
+      [502, '<h1>Bad Gateway</h1>'],
+      [404, 'not here'],
+      [413, 'too large'],
+    ];
+    const server = createServer((_, response) => {
+      const [status, text] = answers.shift() ?? [500, ''];
+      response.writeHead(status).end(text);
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const client = createAssessmentClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql` });
+    expect(await refusalOf(client.getState('x'))).toBeInstanceOf(UnavailableError);
+    const missing = (await refusalOf(client.getState('x'))) as ApiError;
+    expect(missing).toBeInstanceOf(ApiError);
+    expect(missing.code).toBe('HTTP_404');
+    expect(await refusalOf(client.getState('x'))).toMatchObject({ code: 'REQUEST_ENTITY_TOO_LARGE' });
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('a bad URL is refused before anything is sent', () => {
+    expect(() => createAssessmentClient({ url: 'localhost:4000' })).toThrow(/must begin with http/);
+  });
+
+  test('a wait can be broken off', async () => {
+    const controller = new AbortController();
+    const claiming = bench.client.claimAssessments({ workerId: 'patient', types: ['COMPLIANCE'], waitMs: 60_000 }, controller.signal);
+    controller.abort(new Error('enough'));
+    expect(await refusalOf(claiming)).toEqual(new Error('enough'));
+  });
+});
