@@ -55,7 +55,8 @@ const AssessmentSourceFilter = builder.inputType('AssessmentSourceFilter', {
   }),
 });
 
-export const AssessmentFilter = builder.inputRef<Filter>('AssessmentFilter').implement({
+export const AssessmentFilter = builder.inputRef<Filter>('AssessmentFilter');
+AssessmentFilter.implement({
   description:
     'Which assessments. Fields are joined by AND; what is null or left out is no condition; a condition on a field without a value is false.',
   fields: (t) => ({
