@@ -92,7 +92,10 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       await store.stop();
     });
     server.serve({ pipeline, sockets, health: () => store.getHealthStatus() });
-    worker?.start();
+    if (worker) {
+      worker.start();
+      log.info({ workerId: worker.workerId, targets: config.CHECK_TARGETS }, 'this instance works: it runs the built-in checks');
+    }
     return { url: `${server.url}${path}`, store, stop };
   } catch (error) {
     await stop();
