@@ -5,8 +5,8 @@ import type { BatchKind } from './batch-kind.ts';
 import type { Change } from './commands.ts';
 import { type Database, isLockTimeout, isRefusedValue, isTransactionOver, isWorthRepeating } from './database.ts';
 import { RefusalError, UnavailableError } from './errors.ts';
+import { type Execute, itemByItem } from './item-by-item.ts';
 import type { Logger } from './logger.ts';
-import { refusedValue } from './refused-value.ts';
 
 export interface AtomicBatchOptions {
   db: Database;
@@ -56,16 +56,13 @@ export async function runAtomically<Item extends AssessmentKey, Outcome, Result>
       // The database refuses a statement for one of its items: find out which.
       if (isRefusedValue(error) && !careful) {
         careful = true;
-        attempt = attemptOf(options, kind, items, itemByItem(kind, options.log));
+        attempt = attemptOf(options, kind, items, itemByItem(kind.execute, options.log));
       } else if (!(error instanceof Again || isLockTimeout(error) || isWorthRepeating(error))) throw error;
       else if (performance.now() > deadline) throw locked();
       else await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random())));
     }
   }
 }
-
-/** Runs one part of the batch; a refusal in place of an outcome where only the database can refuse. */
-type Execute<Item, Outcome> = (transaction: Database, items: readonly Item[]) => Promise<(Outcome | RefusalError)[]>;
 
 function attemptOf<Item extends AssessmentKey, Outcome, Result>(
   { db, transactionTimeoutMs = 60_000 }: AtomicBatchOptions,
@@ -122,27 +119,6 @@ function judged<Item extends AssessmentKey, Outcome, Result>(
     if (error instanceof RefusalError) return error;
     throw error;
   }
-}
-
-/** Halves a part that the database refuses until the culprits stand alone; a savepoint keeps the transaction alive. */
-function itemByItem<Item extends AssessmentKey, Outcome, Result>(
-  kind: BatchKind<Item, Outcome, Result>,
-  log: Logger,
-): Execute<Item, Outcome> {
-  return async function execute(transaction, items): Promise<(Outcome | RefusalError)[]> {
-    await transaction.$executeRaw`savepoint part`;
-    try {
-      const outcomes = await kind.execute(transaction, items);
-      await transaction.$executeRaw`release savepoint part`;
-      return outcomes;
-    } catch (error) {
-      if (!isRefusedValue(error)) throw error;
-      await transaction.$executeRaw`rollback to savepoint part`;
-      if (items.length === 1) return [refusedValue(error, log)];
-      const half = Math.ceil(items.length / 2);
-      return [...(await execute(transaction, items.slice(0, half))), ...(await execute(transaction, items.slice(half)))];
-    }
-  };
 }
 
 const byKey = <Item extends AssessmentKey>({ item: a }: Entry<Item>, { item: b }: Entry<Item>): number =>

@@ -7,11 +7,13 @@ export interface ClaimingOptions {
   settings: WorkerSettings;
   /** How many more are wanted now; 0 for none. */
   wanted: () => number;
-  onClaims: (claims: Claim[]) => void;
+  onClaims: (claims: Claim[], limit: number) => void;
 }
 
 /** As many as the service gives at once. */
 const maxLimit = 500;
+/** A call for which there is work is answered within this time. */
+const answerWithinMs = 250;
 
 /** Gets work: one long poll at a time, the next as soon as there is room; after a failure not at once. */
 export class Claiming {
@@ -35,8 +37,11 @@ export class Claiming {
   async stop(): Promise<void> {
     this.#started = false;
     clearTimeout(this.#pause);
-    this.#controller.abort();
+    if (this.#underWay === undefined) return;
+    // Claims may be on their way already, and who breaks off would not hear of them: only a poll that waits is broken off.
+    const abort = setTimeout(() => this.#controller.abort(), answerWithinMs);
     await this.#underWay;
+    clearTimeout(abort);
   }
 
   /** There may be room: asks for work unless it is asking already. */
@@ -58,7 +63,11 @@ export class Claiming {
     try {
       const claims = await client.claimAssessments({ workerId, limit, types, leaseMs, waitMs }, this.#controller.signal);
       const now = performance.now();
-      if (claims.length > 0) this.#options.onClaims(claims.map((claim) => claimOf(claim, { leaseMs, waitMs, sentAt, now })));
+      if (claims.length > 0)
+        this.#options.onClaims(
+          claims.map((claim) => claimOf(claim, { leaseMs, waitMs, sentAt, now })),
+          limit,
+        );
       // Nothing, and sooner than the wait: the service stops, perhaps. Without a wait it is asked again and again, but not in a tight loop.
       if (claims.length === 0 && now - sentAt < Math.max(waitMs / 2, 50)) return this.#backoff.next();
       this.#backoff.reset();

@@ -12,7 +12,10 @@ interface CommonOptions {
   types?: Assessment['type'][];
   /** Most handlers at a time. Default 10. */
   concurrency?: number;
-  /** Most assessments that are claimed ahead, so that short ones don't wait for round trips; 0 for none. Default: as `concurrency`. */
+  /**
+   * Most assessments that are claimed ahead, so that short ones don't wait for round trips; 0 for none. Default: as `concurrency`, and more, up to
+   * 500, for as long as handlers are so short that they wait for claims nevertheless.
+   */
   prefetch?: number;
   /** The name by which others see who works on an assessment. Default: host, process and a few random characters. */
   workerId?: string;
@@ -37,7 +40,7 @@ interface CommonOptions {
 export type WorkerOptions = CommonOptions & ({ client: WorkClient } | { store: WorkStore; actor: Actor });
 
 /** The options, each with a value. */
-export type WorkerSettings = Required<CommonOptions> & { client: WorkClient };
+export type WorkerSettings = Required<Omit<CommonOptions, 'prefetch'>> & { client: WorkClient; prefetch: number | 'ADAPTIVE' };
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const longestMs = 86_400_000;
@@ -50,7 +53,7 @@ export function readOptions(options: WorkerOptions): WorkerSettings {
     handlers: options.handlers,
     types: readTypes(options),
     concurrency,
-    prefetch: whole('prefetch', options.prefetch ?? concurrency, 0, 10_000),
+    prefetch: options.prefetch === undefined ? 'ADAPTIVE' : whole('prefetch', options.prefetch, 0, 10_000),
     workerId: readWorkerId(options.workerId),
     leaseMs: whole('leaseMs', options.leaseMs ?? 30_000, 100, longestMs),
     graceMs: whole('graceMs', options.graceMs ?? 10_000, 0, longestMs),

@@ -26,26 +26,35 @@ export interface ReportsOptions<R extends Report> {
 interface Entry<R> {
   report: R;
   tries: number;
+  /** To be sent alone: in company it was refused. */
+  isAlone: boolean;
+  /** Not to be sent before. */
+  dueAt: number;
 }
 
 const maxBytes = 4 * 1024 * 1024;
-/** After so many tries everything goes alone. */
-const aloneAfter = 10;
 /** How often something is sent that the service refuses without saying what is wrong with it. */
 const maxUnclearTries = 5;
+/** A call that takes longer, because of an assessment that somebody else has locked, does not keep the others waiting. */
+const slowMs = 250;
+const maxLanes = 4;
+const pauseMs = { least: 100, most: 5_000 };
 
 /**
- * Tells the service what came out of the work: one call at a time, and what comes up meanwhile shares the next one. What does not get through is
- * sent again, in smaller and smaller parts, for as long as the claim is held.
+ * Tells the service what came out of the work: one call at a time unless that is slow, and what comes up meanwhile shares the next one. What does not
+ * get through is sent again, in smaller and smaller parts, for as long as the claim is held.
  */
 export class Reports<R extends Report> {
   readonly #options: ReportsOptions<R>;
-  readonly #backoff = new Backoff(100, 5_000);
+  readonly #backoff = new Backoff(pauseMs.least, pauseMs.most);
   #queue: Entry<R>[] = [];
-  #sending: Promise<void> | undefined;
   #underWay = 0;
+  #lanes = 0;
+  #slowLanes = 0;
   #givenUp = false;
-  #endWait = (): void => {};
+  /** Waits for what is to be sent again, and those because the service is away; each ends by itself or when it is called. */
+  readonly #naps = new Set<() => void>();
+  readonly #pauses = new Set<() => void>();
 
   constructor(options: ReportsOptions<R>) {
     this.#options = options;
@@ -57,64 +66,80 @@ export class Reports<R extends Report> {
   }
 
   add(report: R): void {
-    this.#queue.push({ report, tries: 0 });
-    this.#sending ??= this.#sendAll();
+    this.#queue.push({ report, tries: 0, isAlone: false, dueAt: 0 });
+    for (const end of this.#naps) end();
+    this.#openLane();
   }
 
-  /** Sends no more; what is not decided by the end of the call under way is late. */
+  /** Sends no more; what is not decided by the end of the calls under way is late. */
   giveUp(): void {
     this.#givenUp = true;
-    this.#endWait();
+    for (const end of [...this.#naps, ...this.#pauses]) end();
+  }
+
+  /** Begins to send, unless that is being done. */
+  #openLane(): void {
+    if (this.#lanes > this.#slowLanes || this.#lanes >= maxLanes || this.#queue.length === 0) return;
+    this.#lanes++;
+    // After the other handlers that end in this turn, so that they share the call.
+    setImmediate(() => void this.#sendAll());
   }
 
   async #sendAll(): Promise<void> {
-    // After the other handlers that end in this turn, so that they share the call.
-    await new Promise((resolve) => setImmediate(resolve));
     while (this.#queue.length > 0) {
-      const entries = this.#take();
-      this.#underWay = entries.length;
-      const failed = entries.length > 0 && (await this.#send(entries));
-      this.#underWay = 0;
-      if (failed && !this.#givenUp) await this.#wait(this.#backoff.next());
+      const entries = this.#take(performance.now());
+      if (entries.length > 0) await this.#send(entries);
+      else if (this.#queue.length > 0) await this.#wait(this.#nextDueAt() - performance.now(), this.#naps);
     }
-    this.#sending = undefined;
+    this.#lanes--;
   }
 
-  /** The next part: the oldest, as long as the claims are held. */
-  #take(): Entry<R>[] {
-    const now = performance.now();
-    const held: Entry<R>[] = [];
-    for (const entry of this.#queue) {
-      if (entry.report.claim.leaseEndsAt > now && !this.#givenUp) held.push(entry);
-      else this.#options.onLate(entry.report);
-    }
-    const tries = held[0]?.tries ?? 0;
-    const count = fitting(held, Math.max(1, Math.floor((this.#options.maxItems ?? 500) / 2 ** tries)));
-    this.#queue = held.slice(count);
-    return held.slice(0, count);
+  /** The next part: the oldest of those that are due, as long as the claims are held. What was sent before goes apart: it may be slow again. */
+  #take(now: number): Entry<R>[] {
+    const queue = this.#queue;
+    const held = queue.filter(({ report }) => report.claim.leaseEndsAt > now && !this.#givenUp);
+    const first = held.find(({ dueAt }) => dueAt <= now);
+    const tries = first?.tries ?? 0;
+    const due = held.filter((entry) => entry.dueAt <= now && entry.tries > 0 === tries > 0);
+    const most = first?.isAlone ? 1 : Math.max(1, Math.floor((this.#options.maxItems ?? 500) / 2 ** tries));
+    const part = new Set(due.slice(0, fitting(due, most)));
+    this.#queue = held.filter((entry) => !part.has(entry));
+    if (held.length < queue.length) for (const { report } of queue.filter((entry) => !held.includes(entry))) this.#options.onLate(report);
+    return [...part];
   }
 
-  /** Sends a part; gives whether something of it has to be sent again. */
-  async #send(entries: Entry<R>[]): Promise<boolean> {
-    const outcomes = await this.#outcomesOf(entries);
+  #nextDueAt(): number {
+    return this.#queue.reduce((least, { dueAt }) => Math.min(least, dueAt), Number.POSITIVE_INFINITY);
+  }
+
+  async #send(entries: Entry<R>[]): Promise<void> {
+    this.#underWay += entries.length;
+    let isSlow = false;
+    const timer = setTimeout(() => {
+      isSlow = true;
+      this.#slowLanes++;
+      this.#openLane();
+    }, slowMs);
+    const { outcomes, isAway } = await this.#outcomesOf(entries);
+    clearTimeout(timer);
+    this.#underWay -= entries.length;
     const again = entries.filter((entry, index) => !this.#decide(entry, outcomes[index]));
-    for (const entry of again) entry.tries++;
-    this.#queue.unshift(...again);
-    if (again.length === 0) this.#backoff.reset();
-    else this.#complain(again.length, outcomes);
-    return again.length > 0;
+    this.#sendAgain(again, outcomes);
+    if (isAway) await this.#wait(this.#backoff.next(), this.#pauses);
+    else this.#backoff.reset();
+    if (isSlow) this.#slowLanes--;
   }
 
-  async #outcomesOf(entries: Entry<R>[]): Promise<readonly unknown[]> {
+  async #outcomesOf(entries: Entry<R>[]): Promise<{ outcomes: readonly unknown[]; isAway: boolean }> {
     try {
       const outcomes = await this.#options.send(entries.map(({ report }) => report));
-      if (outcomes.length === entries.length) return outcomes;
+      if (outcomes.length === entries.length) return { outcomes, isAway: false };
       throw new Error(`the service gave ${outcomes.length} answers for ${entries.length} reports`);
     } catch (error) {
-      if (!isRefusal(error) || entries.length === 1) return entries.map(() => error);
+      if (!isRefusal(error) || entries.length === 1) return { outcomes: entries.map(() => error), isAway: !isRefusal(error) };
       // Refused as a whole: whose fault it is, shows when each is sent alone.
-      for (const entry of entries) entry.tries = aloneAfter;
-      return entries.map(() => new Error('refused together with others', { cause: error }));
+      for (const entry of entries) entry.isAlone = true;
+      return { outcomes: entries.map(() => new Error('refused together with others', { cause: error })), isAway: false };
     }
   }
 
@@ -126,18 +151,28 @@ export class Reports<R extends Report> {
     return true;
   }
 
-  #complain(count: number, outcomes: readonly unknown[]): void {
+  #sendAgain(entries: Entry<R>[], outcomes: readonly unknown[]): void {
+    if (entries.length === 0) return;
     const err = outcomes.find((outcome) => outcome instanceof Error);
-    this.#options.log.warn({ err }, `${count} reports did not get through; they will be sent again while their claims are held`);
+    this.#options.log.warn({ err }, `${entries.length} reports did not get through; they will be sent again while their claims are held`);
+    const now = performance.now();
+    for (const entry of entries) {
+      entry.dueAt = now + Math.min(pauseMs.least * 2 ** entry.tries, pauseMs.most) * (0.5 + Math.random() / 2);
+      entry.tries++;
+    }
+    this.#queue.unshift(...entries);
   }
 
-  async #wait(delayMs: number): Promise<void> {
+  async #wait(delayMs: number, waits: Set<() => void>): Promise<void> {
+    if (this.#givenUp) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      this.#endWait = () => {
+      const end = (): void => {
         clearTimeout(timer);
+        waits.delete(end);
         resolve();
       };
+      const timer = setTimeout(end, Math.max(delayMs, 0));
+      waits.add(end);
     });
   }
 }

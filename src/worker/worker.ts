@@ -1,3 +1,4 @@
+import { Ahead } from './ahead.ts';
 import { CancelWatches } from './cancel-watches.ts';
 import type { Claim } from './claim.ts';
 import { Claiming } from './claiming.ts';
@@ -8,6 +9,7 @@ import { Outcomes } from './outcomes.ts';
 import { ProgressReports } from './progress-reports.ts';
 import { isCancellation } from './refusal.ts';
 import { Releases } from './releases.ts';
+import { type Outcome, runHandler, throwing } from './run-handler.ts';
 import { type Counts, noCounts, type WorkerStats } from './stats.ts';
 
 /** Takes assessments from the queue and has them done. */
@@ -45,6 +47,7 @@ class QueueWorker implements Worker {
   readonly #heartbeats: Heartbeats;
   readonly #watches: CancelWatches;
   readonly #claiming: Claiming;
+  readonly #ahead: Ahead;
   readonly #releases: Releases;
   readonly #pulseMs: number;
   readonly #marginMs: number;
@@ -64,7 +67,8 @@ class QueueWorker implements Worker {
     this.#progress = new ProgressReports({ client, progressMs, log, onLost: (claim, error) => onLost(claim, isCancellation(error)) });
     this.#heartbeats = new Heartbeats({ client, workerId, leaseMs, log, held: this.#held, onLost });
     this.#watches = new CancelWatches({ client, workerId, log, onLost });
-    this.#claiming = new Claiming({ settings, wanted: () => this.#wanted(), onClaims: (claims) => this.#take(claims) });
+    this.#claiming = new Claiming({ settings, wanted: () => this.#wanted(), onClaims: (claims, limit) => this.#take(claims, limit) });
+    this.#ahead = new Ahead(settings);
     this.#releases = new Releases({ client, workerId, log, counts: this.#counts });
   }
 
@@ -89,17 +93,19 @@ class QueueWorker implements Worker {
 
   /** Room in the buffer; none while it is half full, so that claims are few and large, nor while what is done can't be reported. */
   #wanted(): number {
-    const { concurrency, prefetch } = this.#settings;
-    if (this.#buffer.length > prefetch / 2 || this.#outcomes.size > 1_000 + 4 * concurrency) return 0;
-    return Math.max(0, concurrency - this.#running) + prefetch - this.#buffer.length;
+    const { concurrency } = this.#settings;
+    const ahead = this.#ahead.target;
+    if (this.#buffer.length > ahead / 2 || this.#outcomes.size > 1_000 + 4 * concurrency) return 0;
+    return Math.max(0, concurrency - this.#running) + ahead - this.#buffer.length;
   }
 
-  #take(claims: readonly Claim[]): void {
+  #take(claims: readonly Claim[], limit: number): void {
     this.#counts.claimed += claims.length;
     if (this.#stopping !== undefined) {
       for (const claim of claims) this.#releases.add(claim);
       return;
     }
+    this.#ahead.onClaims(claims.length === limit && this.#buffer.length === 0 && this.#running < this.#settings.concurrency);
     for (const claim of claims) this.#held.set(claim.token, claim);
     this.#buffer.push(...claims);
     this.#fill();
@@ -120,43 +126,27 @@ class QueueWorker implements Worker {
   #begin(claim: Claim): void {
     claim.phase = 'RUNNING';
     claim.startedAt = performance.now();
+    this.#ahead.onBegin(claim.startedAt - claim.claimedAt);
     this.#running++;
-    const handler = this.#settings.handlers[claim.assessment.type];
-    try {
-      if (handler === undefined) throw new TypeError(`this worker has no handler for ${claim.assessment.type}`);
-      const given = handler({
-        assessment: claim.assessment,
-        progress: (percent, message) => this.#progress.tell(claim, percent, message),
-        get signal() {
-          return claim.signal;
-        },
-      });
-      if (typeof (given as { then?: unknown } | undefined)?.then !== 'function') this.#done(claim, () => given);
-      else
-        void Promise.resolve(given).then(
-          (result) => this.#done(claim, () => result),
-          (error: unknown) => this.#done(claim, rethrow(error)),
-        );
-    } catch (error) {
-      this.#done(claim, rethrow(error));
-    }
+    const progress = (percent: unknown, message?: unknown): void => this.#progress.tell(claim, percent, message);
+    runHandler(claim, this.#settings.handlers, progress, (outcome) => this.#done(claim, outcome));
   }
 
   /** A handler has come to its end, be it that nobody waits for it any more. */
-  #done(claim: Claim, outcome: () => unknown): void {
+  #done(claim: Claim, outcome: Outcome): void {
     if (claim.phase !== 'RUNNING') return;
     if (claim.stopReason === undefined) this.#report(claim, outcome);
     else this.#endStopped(claim, claim.stopReason);
     this.#leave(claim);
   }
 
-  #report(claim: Claim, outcome: () => unknown): void {
+  #report(claim: Claim, outcome: Outcome): void {
     claim.phase = 'REPORTING';
     this.#outcomes.report(claim, outcome);
   }
 
   #endStopped(claim: Claim, reason: StoppedError): void {
-    if (reason instanceof WorkTimeoutError) this.#report(claim, rethrow(reason));
+    if (reason instanceof WorkTimeoutError) this.#report(claim, throwing(reason));
     else if (reason instanceof ShutdownError) this.#releases.add(claim);
     else this.#drop(claim);
     if (claim.phase === 'RUNNING') this.#forget(claim);
@@ -261,7 +251,3 @@ class QueueWorker implements Worker {
     });
   }
 }
-
-const rethrow = (error: unknown) => (): never => {
-  throw error;
-};

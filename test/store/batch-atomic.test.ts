@@ -196,3 +196,19 @@ describe('when its connection breaks in the middle', () => {
     expect(await census(psql, 'torn')).toEqual({ states: { 'processing 2': 1_300 }, audited: 2_600 });
   });
 });
+
+test('many at once leave connections for the commands of others', async () => {
+  const small = await openStore({ databaseUrl: setup.database.url, log: new TestLog(), poolSize: 3 });
+  const batches = Array.from({ length: 8 }, (_, number) => {
+    const assessments = keysOf(`at once ${number}`, 600).map((assessmentId) => ({ assessmentId, type: 'HEALTH' as const }));
+    return small.batchCreateAssessments({ assessments, atomic: true }, actor);
+  });
+  let batchesAreDone = false;
+  const all = Promise.all(batches).finally(() => {
+    batchesAreDone = true;
+  });
+  await small.createAssessment({ assessmentId: 'beside', type: 'HEALTH' }, actor);
+  expect(batchesAreDone).toBe(false);
+  expect(new Set((await all).flatMap(codesOf))).toEqual(new Set(['OK']));
+  await small.stop();
+});

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AlreadyExistsError, type CreateAssessment, InvalidInputError, RefusalError } from '../../src/store/index.ts';
+import { AlreadyExistsError, type CreateAssessment, InvalidInputError, openStore, RefusalError } from '../../src/store/index.ts';
 import { findAuditFlaws } from '../support/audit-checker.ts';
 import { census, codesOf, keysOf } from '../support/batches.ts';
 import { refusalOf } from '../support/outcomes.ts';
+import { TestLog } from '../support/test-log.ts';
 import { actor, startTestStore, type TestStore } from '../support/test-store.ts';
 
 let setup: TestStore;
@@ -129,4 +130,14 @@ test('the commands of other callers are not kept waiting until a large batch is 
   await setup.store.createAssessment({ assessmentId: 'short', type: 'HEALTH' }, actor);
   expect(batchIsDone).toBe(false);
   await batch;
+});
+
+test.each([false, true])('a store that stops lets a batch under way finish, with atomic %s', async (atomic) => {
+  const prefix = `stopped ${atomic}`;
+  const stopping = await openStore({ databaseUrl: setup.database.url, log: new TestLog() });
+  const assessments = keysOf(prefix, 2_000).map((assessmentId) => ({ assessmentId, type: 'HEALTH' as const }));
+  const batch = stopping.batchCreateAssessments({ assessments, atomic }, actor);
+  await stopping.stop();
+  expect(codesOf(await batch)).toEqual(assessments.map(() => 'OK'));
+  expect(await census(await setup.database.connect(), prefix)).toEqual({ states: { 'pending 1': 2_000 }, audited: 2_000 });
 });

@@ -82,8 +82,8 @@ test('whatever eight workers do at once, the fence holds, every claim has one ho
     accepted += chaos.reports.length;
   };
   // What happened at once will not happen again in the same way: there is nothing to shrink.
-  await fc.assert(fc.asyncProperty(fc.integer(), run), { numRuns: 10, endOnFailure: true });
+  await fc.assert(fc.asyncProperty(fc.integer(), run), { numRuns: 6, endOnFailure: true });
   const { rows } = await psql.query('select deadlocks::int from pg_stat_database where datname = current_database()');
   expect(rows).toEqual([{ deadlocks: 0 }]);
-  expect(accepted).toBeGreaterThan(100);
+  expect(accepted).toBeGreaterThan(50);
 });

@@ -38,6 +38,6 @@ test('whatever one caller after the other does, the queue does what its model do
         await run.leaveNothing();
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
 });

@@ -1,4 +1,4 @@
-import type { AssessmentStore, AuditEntry, CreateAssessment } from '../../../src/store/index.ts';
+import type { AssessmentStore, AuditEntry, CreateAssessment, StoreOptions } from '../../../src/store/index.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../../src/worker/index.ts';
 import { actor, startTestStore, type TestStore } from '../../support/test-store.ts';
 
@@ -14,8 +14,8 @@ export interface WorkerBench extends TestStore {
   auditOf(assessmentId: string): Promise<AuditEntry[]>;
 }
 
-export async function startWorkerBench(): Promise<WorkerBench> {
-  const bench = await startTestStore({ maintenanceMs: 100 });
+export async function startWorkerBench(options: Partial<StoreOptions> = {}): Promise<WorkerBench> {
+  const bench = await startTestStore({ maintenanceMs: 100, ...options });
   const workers: Worker[] = [];
   const rest = async (): Promise<void> => {
     await Promise.all(workers.splice(0).map((worker) => worker.stop()));
