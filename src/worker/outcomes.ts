@@ -1,7 +1,8 @@
 import type { CompleteAssessment, FailAssessment, Logger } from '../store/index.ts';
 import type { Claim } from './claim.ts';
 import { isUnacceptable, isUnclear } from './refusal.ts';
-import { type Report, Reports } from './reports.ts';
+import type { Report } from './report-queue.ts';
+import { Reports } from './reports.ts';
 import { checkResult } from './result.ts';
 import type { Counts } from './stats.ts';
 import { failureOf } from './thrown.ts';

@@ -1,14 +1,7 @@
 import type { Logger } from '../store/index.ts';
 import { Backoff } from './backoff.ts';
-import type { Claim } from './claim.ts';
 import { isRefusal, isUnclear } from './refusal.ts';
-
-/** Something that the service is to hear about a claim. */
-export interface Report {
-  claim: Claim;
-  /** Its size, in bytes. */
-  bytes: number;
-}
+import { type Entry, type Report, ReportQueue } from './report-queue.ts';
 
 export interface ReportsOptions<R extends Report> {
   /** Sends some; gives for each, in order, an error or something else. A rejection means that it is not known what became of any. */
@@ -23,22 +16,11 @@ export interface ReportsOptions<R extends Report> {
   maxItems?: number;
 }
 
-interface Entry<R> {
-  report: R;
-  tries: number;
-  /** To be sent alone: in company it was refused. */
-  isAlone: boolean;
-  /** Not to be sent before. */
-  dueAt: number;
-}
-
-const maxBytes = 4 * 1024 * 1024;
 /** How often something is sent that the service refuses without saying what is wrong with it. */
 const maxUnclearTries = 5;
 /** A call that takes longer, because of an assessment that somebody else has locked, does not keep the others waiting. */
 const slowMs = 250;
 const maxLanes = 4;
-const pauseMs = { least: 100, most: 5_000 };
 
 /**
  * Tells the service what came out of the work: one call at a time unless that is slow, and what comes up meanwhile shares the next one. What does not
@@ -46,18 +28,19 @@ const pauseMs = { least: 100, most: 5_000 };
  */
 export class Reports<R extends Report> {
   readonly #options: ReportsOptions<R>;
-  readonly #backoff = new Backoff(pauseMs.least, pauseMs.most);
-  #queue: Entry<R>[] = [];
+  readonly #queue: ReportQueue<R>;
+  readonly #backoff = new Backoff(100, 5_000);
+  /** Ends a wait: for what is to be sent again, or because the service is away. */
+  readonly #naps = new Set<() => void>();
+  readonly #pauses = new Set<() => void>();
   #underWay = 0;
   #lanes = 0;
   #slowLanes = 0;
   #givenUp = false;
-  /** Waits for what is to be sent again, and those because the service is away; each ends by itself or when it is called. */
-  readonly #naps = new Set<() => void>();
-  readonly #pauses = new Set<() => void>();
 
   constructor(options: ReportsOptions<R>) {
     this.#options = options;
+    this.#queue = new ReportQueue(options.maxItems ?? 500);
   }
 
   /** How many are not yet decided. */
@@ -66,7 +49,7 @@ export class Reports<R extends Report> {
   }
 
   add(report: R): void {
-    this.#queue.push({ report, tries: 0, isAlone: false, dueAt: 0 });
+    this.#queue.add(report);
     for (const end of this.#naps) end();
     this.#openLane();
   }
@@ -87,29 +70,13 @@ export class Reports<R extends Report> {
 
   async #sendAll(): Promise<void> {
     while (this.#queue.length > 0) {
-      const entries = this.#take(performance.now());
+      const now = performance.now();
+      for (const report of this.#queue.takeLate(this.#givenUp ? Number.POSITIVE_INFINITY : now)) this.#options.onLate(report);
+      const entries = this.#queue.takePart(now);
       if (entries.length > 0) await this.#send(entries);
-      else if (this.#queue.length > 0) await this.#wait(this.#nextDueAt() - performance.now(), this.#naps);
+      else if (this.#queue.length > 0) await this.#wait(this.#queue.nextDueAt - now, this.#naps);
     }
     this.#lanes--;
-  }
-
-  /** The next part: the oldest of those that are due, as long as the claims are held. What was sent before goes apart: it may be slow again. */
-  #take(now: number): Entry<R>[] {
-    const queue = this.#queue;
-    const held = queue.filter(({ report }) => report.claim.leaseEndsAt > now && !this.#givenUp);
-    const first = held.find(({ dueAt }) => dueAt <= now);
-    const tries = first?.tries ?? 0;
-    const due = held.filter((entry) => entry.dueAt <= now && entry.tries > 0 === tries > 0);
-    const most = first?.isAlone ? 1 : Math.max(1, Math.floor((this.#options.maxItems ?? 500) / 2 ** tries));
-    const part = new Set(due.slice(0, fitting(due, most)));
-    this.#queue = held.filter((entry) => !part.has(entry));
-    if (held.length < queue.length) for (const { report } of queue.filter((entry) => !held.includes(entry))) this.#options.onLate(report);
-    return [...part];
-  }
-
-  #nextDueAt(): number {
-    return this.#queue.reduce((least, { dueAt }) => Math.min(least, dueAt), Number.POSITIVE_INFINITY);
   }
 
   async #send(entries: Entry<R>[]): Promise<void> {
@@ -123,8 +90,7 @@ export class Reports<R extends Report> {
     const { outcomes, isAway } = await this.#outcomesOf(entries);
     clearTimeout(timer);
     this.#underWay -= entries.length;
-    const again = entries.filter((entry, index) => !this.#decide(entry, outcomes[index]));
-    this.#sendAgain(again, outcomes);
+    this.#decideAll(entries, outcomes);
     if (isAway) await this.#wait(this.#backoff.next(), this.#pauses);
     else this.#backoff.reset();
     if (isSlow) this.#slowLanes--;
@@ -143,24 +109,20 @@ export class Reports<R extends Report> {
     }
   }
 
+  #decideAll(entries: readonly Entry<R>[], outcomes: readonly unknown[]): void {
+    const again = entries.filter((entry, index) => !this.#decide(entry, outcomes[index]));
+    if (again.length === 0) return;
+    const err = outcomes.find((outcome) => outcome instanceof Error);
+    this.#options.log.warn({ err }, `${again.length} reports did not get through; they will be sent again while their claims are held`);
+    this.#queue.addAgain(again, performance.now());
+  }
+
   /** Whether it is known what became of it. */
   #decide({ report, tries }: Entry<R>, outcome: unknown): boolean {
     if (!(outcome instanceof Error)) this.#options.onAccepted(report);
     else if (isRefusal(outcome) && !(isUnclear(outcome) && tries < maxUnclearTries)) this.#options.onRefused(report, outcome);
     else return false;
     return true;
-  }
-
-  #sendAgain(entries: Entry<R>[], outcomes: readonly unknown[]): void {
-    if (entries.length === 0) return;
-    const err = outcomes.find((outcome) => outcome instanceof Error);
-    this.#options.log.warn({ err }, `${entries.length} reports did not get through; they will be sent again while their claims are held`);
-    const now = performance.now();
-    for (const entry of entries) {
-      entry.dueAt = now + Math.min(pauseMs.least * 2 ** entry.tries, pauseMs.most) * (0.5 + Math.random() / 2);
-      entry.tries++;
-    }
-    this.#queue.unshift(...entries);
   }
 
   async #wait(delayMs: number, waits: Set<() => void>): Promise<void> {
@@ -175,16 +137,4 @@ export class Reports<R extends Report> {
       waits.add(end);
     });
   }
-}
-
-/** How many of the first fit into one call. */
-function fitting(entries: readonly Entry<Report>[], maxItems: number): number {
-  let bytes = 0;
-  let count = 0;
-  for (const { report } of entries) {
-    bytes += report.bytes;
-    if (count >= maxItems || (count > 0 && bytes > maxBytes)) break;
-    count++;
-  }
-  return count;
 }

@@ -121,6 +121,10 @@ describe('a round of the loop for leases and timeouts', () => {
 });
 
 test('an attempt without a claim is ended when its timeout is over, and not at the next tick', async () => {
+  await setup.stop();
+  const rounds: string[] = [];
+  await start({ onStatement: (sql: string) => void (sql.startsWith('/* expireClaims') && rounds.push(sql)) });
+  await eventually('the first round is over', () => rounds.length > 0);
   await create('unclaimed', { timeoutMs: 100 });
   await setup.store.startProcessing({ assessmentId: 'unclaimed' }, actor);
   const { assessment } = await setup.store.waitForCompletion({ assessmentId: 'unclaimed', timeoutMs: 8_000 }, actor);

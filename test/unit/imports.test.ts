@@ -103,10 +103,21 @@ describe('the layers', () => {
     expect(offences(sources, ({ from }) => from === 'main.ts')).toEqual([]);
   });
 
-  test('others use the store by its public face', () => {
+  test('others use the store by its public face; the client and the worker may also take what needs nothing, or they would load Prisma', () => {
+    const light = ['store/errors.ts', 'store/json.ts'];
     const outside = sources.filter(({ path }) => !path.startsWith('store/'));
-    expect(offences(outside, ({ from }) => from.startsWith('store/') && from !== 'store/index.ts')).toEqual([]);
-    expect(holding(sources, /^export (?:type )?(?:\*|\{[^}]*\})[^;]* from /m)).toEqual(['store/index.ts']);
+    const served = outside.filter(({ path }) => !/^(client|worker)\//.test(path));
+    expect(offences(served, ({ from }) => from.startsWith('store/') && from !== 'store/index.ts')).toEqual([]);
+    const remote = inLayer('client', 'worker');
+    const isHeavy = (from: string): boolean => from.startsWith('store/') && from !== 'store/index.ts' && !light.includes(from);
+    expect(offences(remote, ({ from }) => isHeavy(from))).toEqual([]);
+    expect(offences(remote, ({ from, typeOnly }) => from === 'store/index.ts' && !typeOnly)).toEqual([]);
+    expect(offences(inLayer(...light), ({ typeOnly }) => !typeOnly)).toEqual([]);
+    expect(holding(sources, /^export (?:type )?(?:\*|\{[^}]*\})[^;]* from /m)).toEqual(['store/index.ts', 'worker/index.ts']);
+  });
+
+  test('the checks know nothing of the rest of the service', () => {
+    expect(offences(inLayer('checks'), ({ from, typeOnly }) => isOurs(from) && !from.startsWith('checks/') && !typeOnly)).toEqual([]);
   });
 
   test('no file imports itself by way of others when the program runs', () => {

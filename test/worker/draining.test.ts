@@ -72,3 +72,30 @@ test('a worker takes only the types that it has handlers for, never more at a ti
   expect(most).toBe(3);
   expect(new Set(await Promise.all(others.map(async (id) => (await bench.store.getState(id, actor)).state)))).toEqual(new Set(['PENDING']));
 });
+
+test('where handlers are short, ever more is claimed with one call', async () => {
+  await submit(bench.store, 3_000);
+  bench.statements.length = 0;
+  const worker = bench.work({ concurrency: 10, handlers: { HEALTH: () => ({}) } });
+  await eventually('all are completed', () => worker.stats.completed === 3_000, 30_000);
+  // With twenty in each it would be 150.
+  expect(bench.statements.filter((sql) => sql.startsWith('/* claimAssessments */')).length).toBeLessThan(75);
+});
+
+test('where handlers are long, little is claimed ahead', async () => {
+  const ids = await submit(bench.store, 60);
+  const ends: (() => void)[] = [];
+  const worker = bench.work({ concurrency: 4, handlers: { HEALTH: () => new Promise((resolve) => ends.push(() => resolve({}))) } });
+  let most = 0;
+  while (worker.stats.completed < 20) {
+    await eventually('four run', () => worker.stats.running === 4);
+    most = Math.max(most, worker.stats.prefetched);
+    for (const end of ends.splice(0, 2)) end();
+    await eventually('two of them are reported', () => worker.stats.completed % 2 === 0 && worker.stats.reporting === 0);
+  }
+  const stopped = worker.stop();
+  for (const end of ends) end();
+  await stopped;
+  expect(most).toBeLessThanOrEqual(8);
+  for (const assessmentId of ids) await bench.store.cancelAssessment({ assessmentId }, actor).catch(() => {});
+});

@@ -1,66 +1,66 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { createAssessmentClient } from '../../src/client/client.ts';
 import { createWorker } from '../../src/worker/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestApp } from '../support/test-app.ts';
-import { actor } from '../support/test-store.ts';
 import { endOf, startWorkerBench, submit, submitOne, type WorkerBench } from './support/worker-bench.ts';
 
-describe('what the service cannot take now is reported later', () => {
-  let bench: WorkerBench;
-  beforeEach(async () => {
-    bench = await startWorkerBench({ lockPatienceMs: 300 });
+/** Has one assessment begun, then locks its row as an operator may; gives what ends the handler, and what ends the lock. */
+async function lockWhileRunning(
+  bench: WorkerBench,
+  end: (settle: { resolve: (result: object) => void; reject: (error: Error) => void }) => void,
+) {
+  let finish = (): void => {};
+  const worker = bench.work({
+    prefetch: 0,
+    handlers: {
+      HEALTH: ({ assessment }) => {
+        if (assessment.assessmentId !== 'locked') return {};
+        return new Promise((resolve, reject) => {
+          finish = () => end({ resolve: (result) => resolve({ ...result }), reject });
+        });
+      },
+    },
   });
+  const assessmentId = await submitOne(bench.store, { assessmentId: 'locked' });
+  await eventually('it runs', () => worker.stats.running === 1);
+  const operator = await bench.database.connect();
+  await operator.query('begin');
+  await operator.query("select from assessment_states where assessment_id = 'locked' for update");
+  finish();
+  const triedInVain = (): boolean => bench.log.lines.some(({ message }) => message.includes('did not get through'));
+  return { assessmentId, worker, triedInVain, unlock: () => operator.query('commit') };
+}
+
+describe('a row that somebody holds locked', () => {
+  let bench: WorkerBench;
   afterEach(() => bench.stop());
 
-  test('a row that somebody holds locked loses no result, and keeps no other waiting', async () => {
-    let finish = (): void => {};
-    const worker = bench.work({
-      prefetch: 0,
-      handlers: {
-        HEALTH: ({ assessment }) => {
-          if (assessment.assessmentId !== 'locked') return {};
-          return new Promise((resolve) => {
-            finish = () => resolve({ kept: true });
-          });
-        },
-      },
-    });
-    const locked = await submitOne(bench.store, { assessmentId: 'locked' });
-    await eventually('it runs', () => worker.stats.running === 1);
-    const operator = await bench.database.connect();
-    await operator.query('begin');
-    await operator.query("select from assessment_states where assessment_id = 'locked' for update");
-    finish();
-    await eventually('it was tried in vain', () => bench.log.lines.some(({ message }) => /1 reports did not get through/.test(message)));
+  test('loses no result: it is sent again', async () => {
+    bench = await startWorkerBench({ lockPatienceMs: 100 });
+    const { assessmentId, worker, triedInVain, unlock } = await lockWhileRunning(bench, ({ resolve }) => resolve({ kept: true }));
+    await eventually('it was tried in vain', triedInVain);
     expect(worker.stats).toMatchObject({ reporting: 1, failed: 0, dropped: 0 });
-    const others = await submit(bench.store, 20);
-    await eventually('the others are completed', () => worker.stats.completed === 20);
-    await operator.query('commit');
-    expect(await endOf(bench.store, locked)).toMatchObject({ state: 'COMPLETED', resultData: { kept: true } });
-    expect(others).toHaveLength(20);
+    await unlock();
+    expect(await endOf(bench.store, assessmentId)).toMatchObject({ state: 'COMPLETED', resultData: { kept: true } });
   });
 
-  test('a failure, too', async () => {
-    let finish = (): void => {};
-    const worker = bench.work({
-      handlers: {
-        HEALTH: () =>
-          new Promise((_, reject) => {
-            finish = () => reject(new Error('broken'));
-          }),
-      },
-    });
-    const locked = await submitOne(bench.store, { assessmentId: 'locked' });
-    await eventually('it runs', () => worker.stats.running === 1);
-    const operator = await bench.database.connect();
-    await operator.query('begin');
-    await operator.query("select from assessment_states where assessment_id = 'locked' for update");
-    finish();
-    await eventually('it was tried in vain', () => bench.log.lines.some(({ message }) => /did not get through/.test(message)));
-    await operator.query('commit');
-    expect(await endOf(bench.store, locked)).toMatchObject({ state: 'FAILED', errorMessage: expect.stringContaining('broken') });
-    expect((await bench.store.queueStatus(actor)).processing).toBe(0);
+  test('loses no failure either', async () => {
+    bench = await startWorkerBench({ lockPatienceMs: 100 });
+    const { assessmentId, triedInVain, unlock } = await lockWhileRunning(bench, ({ reject }) => reject(new Error('broken')));
+    await eventually('it was tried in vain', triedInVain);
+    await unlock();
+    expect(await endOf(bench.store, assessmentId)).toMatchObject({ state: 'FAILED', errorMessage: expect.stringContaining('broken') });
+  });
+
+  test('keeps no others waiting, while the service tries to get at it', async () => {
+    bench = await startWorkerBench({ lockPatienceMs: 60_000 });
+    const { assessmentId, worker, triedInVain, unlock } = await lockWhileRunning(bench, ({ resolve }) => resolve({}));
+    await submit(bench.store, 20);
+    await eventually('the others are completed', () => worker.stats.completed === 20);
+    expect({ reporting: worker.stats.reporting, vain: triedInVain() }).toEqual({ reporting: 1, vain: false });
+    await unlock();
+    expect((await endOf(bench.store, assessmentId)).state).toBe('COMPLETED');
   });
 });
 
