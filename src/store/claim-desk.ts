@@ -76,7 +76,7 @@ export class ClaimDesk {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#tick);
-    for (const { parked } of this.#counters.values()) for (const waiting of parked) this.#dismiss(waiting);
+    for (const counter of [...this.#counters.values()]) for (const waiting of counter.parked) this.#dismiss(waiting, counter);
   }
 
   /** How many workers wait for work. */
@@ -140,7 +140,7 @@ export class ClaimDesk {
   }
 
   #counterOf({ actor: { tenantId }, types }: ClaimRequest): Counter {
-    const name = `${types.join()}\0${tenantId}`;
+    const name = nameOf({ tenantId, types });
     let counter = this.#counters.get(name);
     if (counter === undefined) {
       counter = { tenantId, types, queue: [], parked: new Set(), busy: false, notices: 0, misses: 0 };
@@ -154,7 +154,13 @@ export class ClaimDesk {
     counter.busy = true;
     while (counter.queue.length > 0) await this.#serveSome(counter, nextTurn(counter.queue));
     counter.busy = false;
-    if (counter.parked.size === 0) this.#counters.delete(`${counter.types.join()}\0${counter.tenantId}`);
+    this.#tidy(counter);
+  }
+
+  /** Nobody is left at it. */
+  #tidy(counter: Counter): void {
+    if (counter.busy || counter.parked.size > 0 || counter.queue.length > 0) return;
+    this.#counters.delete(nameOf(counter));
   }
 
   async #serveSome(counter: Counter, turn: Waiting[]): Promise<void> {
@@ -166,9 +172,9 @@ export class ClaimDesk {
     if (shares.length === 0) return;
     try {
       const { claims, seen } = await this.#options.execute({ tenantId, types, shares });
-      const found = claims.some((share) => share.length > 0);
+      const taken = claims.reduce((sum, share) => sum + share.length, 0);
       // What it saw and could not get hold of may come back at once: the other transaction may fail. What it was told of meanwhile it has not seen.
-      counter.misses = seen > 0 && !found ? counter.misses + 1 : 0;
+      counter.misses = seen <= taken ? 0 : taken > 0 ? 1 : counter.misses + 1;
       for (const [index, waiting] of turn.entries()) this.#answer(counter, waiting, claims[index] ?? []);
       if (counter.notices !== notices) this.#wake(counter, counter.notices - notices);
       else if (counter.misses > 0) this.#wakeLater(counter);
@@ -204,17 +210,21 @@ export class ClaimDesk {
   }
 
   /** Nothing came in time. One whose statement is under way is answered by that. */
-  #dismiss(waiting: Waiting, counter?: Counter): void {
-    if (counter !== undefined && !counter.parked.delete(waiting)) return;
+  #dismiss(waiting: Waiting, counter: Counter): void {
+    if (!counter.parked.delete(waiting)) return;
     clearTimeout(waiting.timer);
     waiting.settle([]);
+    this.#tidy(counter);
   }
 
   #heed(signal: AbortSignal, waiting: Waiting): void {
     const onAbort = (): void => {
       waiting.over = true;
       clearTimeout(waiting.timer);
-      for (const { parked } of this.#counters.values()) parked.delete(waiting);
+      for (const counter of [...this.#counters.values()]) {
+        counter.parked.delete(waiting);
+        this.#tidy(counter);
+      }
       fail(signal.reason);
     };
     const { settle, fail } = waiting;
@@ -232,6 +242,8 @@ export class ClaimDesk {
 
 /** How soon a claim that could not get hold of what it saw looks again, in milliseconds; twice as long each time. */
 const missMs = { first: 2, longest: 200 };
+
+const nameOf = ({ tenantId, types }: Pick<Counter, 'tenantId' | 'types'>): string => `${types.join()}\0${tenantId}`;
 
 /** As many of the next as one statement may serve; those that are gone are left out. */
 function nextTurn(queue: Waiting[]): Waiting[] {

@@ -102,7 +102,7 @@ export class ClaimLostError extends RefusalError {
     super(
       assessment.claimedBy === null
         ? `Assessment "${assessment.assessmentId}" is not held by this claim token: nobody holds it now.`
-        : `Assessment "${assessment.assessmentId}" is held by worker "${assessment.claimedBy}" with another claim token.`,
+        : `Assessment "${assessment.assessmentId}" is held by worker "${assessment.claimedBy}", and not by this claim token, or its lease has run out.`,
     );
     this.assessment = assessment;
   }

@@ -27,7 +27,6 @@ export async function expireClaims(db: Database, limit: number, { baseMs, capMs 
       union all
       select s.id, 'timeout' as cause from assessment_states s
       where s.state = 'processing' and s.timeout_ms is not null and s.started_at + s.timeout_ms * interval '1 millisecond' <= (select now from clock)
-      limit ${limit}::int
     ), held as materialized (
       select s.id, s.retry_count, s.retry_count < s.max_retries as again, s.claimed_by, s.claim_expires_at, s.timeout_ms,
         s.claim_token is not null and s.claim_expires_at <= (select now from clock) as lost
@@ -35,7 +34,7 @@ export async function expireClaims(db: Database, limit: number, { baseMs, capMs 
       where s.id in (select id from due) and s.state = 'processing'
         and ((s.claim_token is not null and s.claim_expires_at <= (select now from clock))
           or s.started_at + s.timeout_ms * interval '1 millisecond' <= (select now from clock))
-      order by s.id for update of s skip locked
+      order by s.id limit ${limit}::int for update of s skip locked
     ), judged as (
       select h.*, case
         when h.lost then format('the lease of worker "%s" ran out at %s', h.claimed_by, to_char(h.claim_expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))

@@ -25,7 +25,7 @@ export async function heartbeat(
     ), held as materialized (
       select s.id from assessment_states s
       where s.claim_token = any(${claimTokens}::uuid[]) and s.tenant_id = ${actor.tenantId} and s.claimed_by = ${workerId}
-        and s.state = 'processing' and s.claim_expires_at > clock_timestamp()
+        and s.claim_expires_at > clock_timestamp()
       order by s.id for no key update of s skip locked
     ), renewed as (
       update assessment_states s set
@@ -40,8 +40,8 @@ export async function heartbeat(
       ) as cancelled
     from input i
     left join renewed r on r.claim_token = i.token
-    left join assessment_states k on k.claim_token = i.token and k.tenant_id = ${actor.tenantId} and k.claimed_by = ${workerId}
-      and k.state = 'processing' and k.claim_expires_at > clock_timestamp()
+    left join assessment_states k on k.claim_token = i.token and k.claim_token = any(${claimTokens}::uuid[]) and k.tenant_id = ${actor.tenantId} and k.claimed_by = ${workerId}
+      and k.claim_expires_at > clock_timestamp()
     order by i.ord`;
-  return rows.map((row) => ({ ...row, held: row.expiresAt !== null }));
+  return rows.map((row, index) => ({ ...row, claimToken: claimTokens[index] ?? row.claimToken, held: row.expiresAt !== null }));
 }

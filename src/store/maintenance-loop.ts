@@ -26,6 +26,7 @@ export class MaintenanceLoop {
   readonly #options: MaintenanceLoopOptions;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Number.POSITIVE_INFINITY;
+  #expectedAt = Number.POSITIVE_INFINITY;
   #running: Promise<unknown> | undefined;
   #stopped = false;
 
@@ -51,7 +52,9 @@ export class MaintenanceLoop {
 
   /** Something comes due in so many milliseconds. */
   expect(inMs: number): void {
+    // The round under way may have looked too early: what is expected meanwhile is due after it.
     if (this.#running === undefined) this.#schedule(inMs);
+    else this.#expectedAt = Math.min(this.#expectedAt, performance.now() + inMs);
   }
 
   async #rounds(): Promise<Round> {
@@ -82,6 +85,9 @@ export class MaintenanceLoop {
     this.#dueAt = Number.POSITIVE_INFINITY;
     // A little later than due: the database's clock must have passed it.
     this.#schedule(nextInMs === null ? everyMs : Math.max(nextInMs + 2, leastPauseMs));
+    const expectedAt = this.#expectedAt;
+    this.#expectedAt = Number.POSITIVE_INFINITY;
+    if (expectedAt < Number.POSITIVE_INFINITY) this.#schedule(Math.max(expectedAt - performance.now(), leastPauseMs));
   }
 }
 

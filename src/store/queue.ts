@@ -49,17 +49,18 @@ export class Queue {
   readonly #desk: ClaimDesk;
   readonly #leases: MaintenanceLoop;
   readonly #retries: MaintenanceLoop;
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(options: QueueOptions) {
     const { db, log, reconcileMs, maintenanceMs: everyMs } = options;
     this.#options = options;
     this.#desk = new ClaimDesk({
       execute: async (statement) => {
-        const shares = await repeated(() => claimAssessments(db, statement));
+        const shares = await this.#tracked(repeated(() => claimAssessments(db, statement)));
         this.#noteClaims(shares.claims.flat());
         return shares;
       },
-      release: (claims, { workerId, actor }) => this.#giveBack(claims, workerId, actor),
+      release: (claims, { workerId, actor }) => this.#tracked(this.#giveBack(claims, workerId, actor)),
       ...{ reconcileMs, log },
     });
     this.#leases = new MaintenanceLoop({ name: 'leases and timeouts', round: (limit) => this.#expire(limit), everyMs, log });
@@ -77,8 +78,10 @@ export class Queue {
     this.#desk.stop();
   }
 
+  /** Lets the statements under way finish. */
   async stop(): Promise<void> {
     this.#desk.stop();
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await Promise.all([this.#leases.stop(), this.#retries.stop()]);
   }
 
@@ -99,20 +102,22 @@ export class Queue {
   async heartbeat(input: Heartbeat, actor: Actor): Promise<HeartbeatResult[]> {
     const { leaseMs, ...checked } = checkInput(heartbeatSchema, input);
     if (checked.claimTokens.length === 0) return [];
-    return repeated(() => heartbeat(this.#options.db, { ...checked, leaseMs: leaseMs ?? defaultLeaseMs }, actor));
+    return this.#tracked(repeated(() => heartbeat(this.#options.db, { ...checked, leaseMs: leaseMs ?? defaultLeaseMs }, actor)));
   }
 
   async release(input: ReleaseAssessments, actor: Actor): Promise<ReleaseResult[]> {
     const { workerId, claimTokens, reason } = checkInput(releaseAssessmentsSchema, input);
-    const released = await this.#releaseAll(workerId, claimTokens, reason ?? null, actor);
-    return claimTokens.map((claimToken) => ({ claimToken, released: released.has(claimToken) }));
+    const released = await this.#tracked(this.#releaseAll(workerId, claimTokens, reason ?? null, actor));
+    return claimTokens.map((claimToken) => ({ claimToken, released: released.has(claimToken.toLowerCase()) }));
   }
 
   /** What a command has committed: work for those who wait, and retries to be looked after in time. */
   note(assessments: readonly Assessment[]): void {
     const work = workIn(assessments);
     if (work.length > 0) this.#tellOfWork(work);
-    for (const { state, nextRetryAt } of assessments) {
+    for (const { state, nextRetryAt, timeoutMs, startedAt, claimedBy } of assessments) {
+      if (state === 'PROCESSING' && timeoutMs !== null && claimedBy === null)
+        this.#leases.expect((startedAt?.getTime() ?? Date.now()) + timeoutMs - Date.now());
       if (state === 'PENDING' && nextRetryAt !== null) this.#retries.expect(nextRetryAt.getTime() - Date.now());
     }
   }
@@ -163,6 +168,15 @@ export class Queue {
     this.#options.cache.put(assessments);
     this.#options.hub.publish(assessments.map((assessment) => updateOf(assessment, previousState)));
     this.note(assessments);
+  }
+
+  async #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
   }
 
   #tellOfWork(work: readonly WorkNotice[]): void {

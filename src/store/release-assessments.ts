@@ -28,11 +28,11 @@ export async function releaseAssessments(
     ), known as (
       select s.claim_token from assessment_states s
       where s.claim_token = any(${claimTokens}::uuid[]) and s.tenant_id = ${actor.tenantId} and s.claimed_by = ${workerId}
-        and s.state = 'processing' and s.claim_expires_at > clock_timestamp()
+        and s.claim_expires_at > clock_timestamp()
     ), held as materialized (
       select s.id, s.claim_token from assessment_states s
       where s.claim_token = any(${claimTokens}::uuid[]) and s.tenant_id = ${actor.tenantId} and s.claimed_by = ${workerId}
-        and s.state = 'processing' and s.claim_expires_at > clock_timestamp()
+        and s.claim_expires_at > clock_timestamp()
       order by s.id for update of s skip locked
     ), changed as (
       update assessment_states s set state = 'pending', next_retry_at = null, changed_by = ${actor.subject}, change_reason = ${reason}

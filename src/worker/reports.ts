@@ -21,9 +21,11 @@ const maxUnclearTries = 5;
 /** A call that takes longer, because of an assessment that somebody else has locked, does not keep the others waiting. */
 const slowMs = 250;
 const maxLanes = 4;
+/** With so many waiting, a second call goes beside the first: the database can work on one while the answer to the other is read. */
+const secondLaneAt = 250;
 
 /**
- * Tells the service what came out of the work: one call at a time unless that is slow, and what comes up meanwhile shares the next one. What does not
+ * Tells the service what came out of the work: one call at a time unless that is slow or many wait, and what comes up meanwhile shares the next one. What does not
  * get through is sent again, in smaller and smaller parts, for as long as the claim is held.
  */
 export class Reports<R extends Report> {
@@ -62,7 +64,9 @@ export class Reports<R extends Report> {
 
   /** Begins to send, unless that is being done. */
   #openLane(): void {
-    if (this.#lanes > this.#slowLanes || this.#lanes >= maxLanes || this.#queue.length === 0) return;
+    const quickLanes = this.#lanes - this.#slowLanes;
+    const enough = this.#queue.length >= secondLaneAt ? 2 : 1;
+    if (quickLanes >= enough || this.#lanes >= maxLanes || this.#queue.length === 0) return;
     this.#lanes++;
     // After the other handlers that end in this turn, so that they share the call.
     setImmediate(() => void this.#sendAll());

@@ -38,6 +38,6 @@ test('whatever one caller after the other does, the queue does what its model do
         await run.leaveNothing();
       }
     }),
-    { numRuns: 15 },
+    { numRuns: 20 },
   );
 });

@@ -194,9 +194,12 @@ const anyToken = fc.constantFrom<TokenKind>('right', 'right', 'right', 'stale', 
 
 /** Every command that the queue knows, with whatever arguments. */
 export const queueCommands: fc.Arbitrary<Command>[] = [
-  fc
-    .tuple(anyStore, fc.constantFrom(...workTypes), fc.integer({ min: 1, max: 10 }), fc.nat(2), fc.constantFrom(null, null, 15.25, 90.25))
-    .map(create),
+  // More often than claims, so that they have something to choose from.
+  ...[1, 2, 3].map(() =>
+    fc
+      .tuple(anyStore, fc.constantFrom(...workTypes), fc.integer({ min: 1, max: 10 }), fc.nat(2), fc.constantFrom(null, null, 15.25, 90.25))
+      .map(create),
+  ),
   fc.tuple(anyStore, anyWorker, anyTypes, fc.integer({ min: 1, max: 4 }), leaseMinutes).map(claim),
   fc.tuple(anyStore, fc.constantFrom('START', 'CANCEL', 'RETRY'), anyRow, expecting).map(order),
   fc.tuple(anyStore, anyRow, anyReport, anyToken, expecting).map(report),

@@ -92,6 +92,6 @@ test('a refusal says what was wrong and what would be right', () => {
     expect.stringContaining('Use another assessmentId, or repeat the same request.'),
     'Assessment "a" is COMPLETED and cannot go to PENDING. Nothing can follow COMPLETED.',
     'Assessment "a" has version 3, not 2. Read it again and decide anew.',
-    'Assessment "a" is held by worker "w" with another claim token.',
+    'Assessment "a" is held by worker "w", and not by this claim token, or its lease has run out.',
   ]);
 });

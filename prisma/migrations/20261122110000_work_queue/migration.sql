@@ -67,7 +67,8 @@ BEGIN
   IF NEW.priority <> OLD.priority THEN
     NEW.queue_rank := OLD.queue_rank + (NEW.priority - OLD.priority) * assessment_priority_step();
   END IF;
-  NEW.ready := NEW.state <> 'pending' OR NEW.next_retry_at IS NULL OR NEW.next_retry_at <= clock_timestamp();
+  NEW.ready := NEW.state <> 'pending' OR NEW.next_retry_at IS NULL
+    OR (NEW.state = OLD.state AND NEW.ready AND NEW.next_retry_at <= clock_timestamp());
   IF current_setting('assessment_store.author_named', true) IS DISTINCT FROM 'yes' THEN
     NEW.changed_by := 'database:' || SESSION_USER;
     NEW.change_reason := NULL;
