@@ -107,7 +107,7 @@ class Submitters {
 }
 
 async function measure(url: string, mode: Mode): Promise<Record<string, number | undefined>> {
-  const worker = fork(join(import.meta.dirname, 'work.ts'), [url]);
+  const worker = fork(join(import.meta.dirname, 'work.ts'), [url], { execArgv: [...process.execArgv, '--max-semi-space-size=64'] });
   await once(worker, 'message');
   const client = await openSocket(url);
   try {

@@ -17,40 +17,58 @@ export function textProblem(text: string): string | undefined {
  * The first thing in `value` that cannot be kept as JSON: a value that JSON does not have, a string or key that PostgreSQL
  * refuses, or nesting deeper than {@link maxJsonDepth}. Undefined when there is none.
  */
-export function jsonProblem(value: unknown, path: string[] = [], depth = 1): JsonProblem | undefined {
+export const jsonProblem = (value: unknown): JsonProblem | undefined => problemAt(value, []);
+
+/** `path` is where the value is; one array serves the whole walk, for nearly always there is nothing to tell. */
+function problemAt(value: unknown, path: (string | number)[]): JsonProblem | undefined {
   switch (typeof value) {
     case 'string': {
       const message = textProblem(value);
-      return message === undefined ? undefined : { path, message };
+      return message === undefined ? undefined : told(path, message);
     }
     case 'boolean':
       return undefined;
     case 'number':
-      return Number.isFinite(value) ? undefined : { path, message: `must be a finite number, not ${value}` };
+      return Number.isFinite(value) ? undefined : told(path, `must be a finite number, not ${value}`);
     case 'object':
-      return value === null ? undefined : containerProblem(value, path, depth);
+      return value === null ? undefined : containerProblem(value, path);
     default:
-      return { path, message: `must be a JSON value, not ${typeof value}` };
+      return told(path, `must be a JSON value, not ${typeof value}`);
   }
 }
 
-function containerProblem(value: object, path: string[], depth: number): JsonProblem | undefined {
-  if (depth > maxJsonDepth) return { path: path.slice(0, 8), message: `must not be nested deeper than ${maxJsonDepth} levels` };
-  if (Array.isArray(value)) return firstProblem(value.entries(), path, depth);
+const told = (path: readonly (string | number)[], message: string): JsonProblem => ({ path: path.map(String), message });
+
+function containerProblem(value: object, path: (string | number)[]): JsonProblem | undefined {
+  if (path.length >= maxJsonDepth) return told(path.slice(0, 8), `must not be nested deeper than ${maxJsonDepth} levels`);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const problem = insideProblem(value[index], index, path);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) {
-    return { path, message: `must be a plain JSON object, not ${value.constructor?.name ?? 'an object of a class'}` };
+    return told(path, `must be a plain JSON object, not ${value.constructor?.name ?? 'an object of a class'}`);
   }
-  return firstProblem(Object.entries(value), path, depth);
+  return fieldProblem(value as Record<string, unknown>, path);
 }
 
-function firstProblem(entries: Iterable<[string | number, unknown]>, path: string[], depth: number): JsonProblem | undefined {
-  for (const [key, item] of entries) {
-    const keyProblem = typeof key === 'string' ? textProblem(key) : undefined;
-    if (keyProblem !== undefined) return { path, message: `has a key that ${keyProblem}` };
-    if (item === undefined && typeof key === 'string') continue;
-    const problem = jsonProblem(item, [...path, String(key)], depth + 1);
+function fieldProblem(object: Readonly<Record<string, unknown>>, path: (string | number)[]): JsonProblem | undefined {
+  for (const key of Object.keys(object)) {
+    const keyProblem = textProblem(key);
+    if (keyProblem !== undefined) return told(path, `has a key that ${keyProblem}`);
+    const item = object[key];
+    const problem = item === undefined ? undefined : insideProblem(item, key, path);
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+function insideProblem(item: unknown, key: string | number, path: (string | number)[]): JsonProblem | undefined {
+  path.push(key);
+  const problem = problemAt(item, path);
+  path.pop();
+  return problem;
 }
