@@ -63,10 +63,11 @@ test('a database that is newer than the code: 14, naming the migration, and it i
   await psql.query(
     "insert into _prisma_migrations (id, checksum, migration_name, finished_at) values ('later', 'x', '20991231000000_later', now())",
   );
+  const history = async () => (await psql.query('select * from _prisma_migrations order by migration_name')).rows;
+  const before = await history();
   const end = await startService({ DATABASE_URL: database.url }).ended();
   expectFailure(end, exitCodes.DATABASE_NEWER, /20991231000000_later.*newer version/);
-  const { rows } = await psql.query('select count(*)::int as many from _prisma_migrations');
-  expect(rows).toEqual([{ many: 2 }]);
+  expect(await history()).toEqual(before);
 });
 
 test('a migration that failed half-way: 15, with what to do', async () => {

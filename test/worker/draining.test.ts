@@ -88,7 +88,8 @@ test('where handlers are long, little is claimed ahead', async () => {
   const worker = bench.work({ concurrency: 4, handlers: { HEALTH: () => new Promise((resolve) => ends.push(() => resolve({}))) } });
   let most = 0;
   while (worker.stats.completed < 20) {
-    await eventually('four run', () => worker.stats.running === 4);
+    // Long enough for what is claimed ahead to have come.
+    await eventually('four run and others wait', () => worker.stats.running === 4 && worker.stats.prefetched >= 2);
     most = Math.max(most, worker.stats.prefetched);
     for (const end of ends.splice(0, 2)) end();
     await eventually('two of them are reported', () => worker.stats.completed % 2 === 0 && worker.stats.reporting === 0);
