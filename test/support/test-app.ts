@@ -41,6 +41,9 @@ export async function startTestApp(config: Partial<Config> = {}, shared?: TestDa
     config: { ...parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url }), ...config },
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
     onStatement: noteForeground(statements),
+  }).catch(async (error: unknown) => {
+    if (shared === undefined) await database.drop();
+    throw error;
   });
   const clients: Client[] = [];
   return {
