@@ -118,9 +118,10 @@ test.each<[string, Call, string[]]>([
 test('the limits themselves are fine', async () => {
   const { store } = setup;
   await store.createAssessment(
-    { assessmentId: 'limits', type: 'HEALTH', priority: 10, timeoutMs: 1, maxRetries: 1_000, metadata: deep(64) },
+    { assessmentId: 'limits', type: 'HEALTH', priority: 10, timeoutMs: 2 ** 31 - 1, maxRetries: 1_000, metadata: deep(64) },
     actor,
   );
+  await store.createAssessment({ assessmentId: 'least', type: 'HEALTH', priority: 1, timeoutMs: 1, maxRetries: 0 }, actor);
   await store.startProcessing({ assessmentId: 'limits', expectedVersion: 1 }, actor);
   await store.updateProgress({ assessmentId: 'limits', progress: 0, message: '😀'.repeat(10_000) }, actor);
   await store.updateProgress({ assessmentId: 'limits', progress: 100, message: '' }, actor);
