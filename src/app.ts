@@ -66,6 +66,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)),
       log,
     });
+    started.push(() => store.stop());
     const contextOf = ({ requestId, signal }: { requestId: string; signal: AbortSignal }): Context => ({
       store,
       actor: anonymous,

@@ -30,12 +30,18 @@ export function chainOf(socket: TLSSocket, now: Date): Certificate[] {
   return chain;
 }
 
+/** A date that cannot be read counts as long past: such a certificate is valid at no time. */
+function dateOf(text: string): Date {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? new Date(0) : date;
+}
+
 function describe({ subject, issuer, valid_from, valid_to, bits }: DetailedPeerCertificate, now: Date): Certificate {
-  const validTo = new Date(valid_to);
+  const validTo = dateOf(valid_to);
   return {
     subject: plainText(String(subject?.CN ?? subject?.O ?? 'unnamed')),
     issuer: plainText(String(issuer?.CN ?? issuer?.O ?? 'unnamed')),
-    validFrom: new Date(valid_from).toISOString(),
+    validFrom: dateOf(valid_from).toISOString(),
     validTo: validTo.toISOString(),
     daysLeft: Math.floor((validTo.getTime() - now.getTime()) / dayMs),
     keyBits: bits ?? null,

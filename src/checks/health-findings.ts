@@ -3,7 +3,7 @@ import { type Finding, type Severity, subject } from './finding.ts';
 import { latencyOf } from './latency.ts';
 import type { Observation } from './observation.ts';
 import { inWords, plainText } from './plain-text.ts';
-import { type Hop, redirectOf } from './redirects.ts';
+import { type Hop, redirectOf, shownTarget } from './redirects.ts';
 import type { Answer, NoAnswer } from './requests.ts';
 
 /** Whether the server took the connection: it did, or there would be nothing to judge. */
@@ -31,7 +31,7 @@ function statusFinding(answers: Answer[], redirectsTo: URL | string | null, arri
   const times = new Map<number, number>();
   for (const { status } of answers) times.set(status, (times.get(status) ?? 0) + 1);
   const seen = [...times].map(([code, count]) => (times.size === 1 ? String(code) : `${code} (${count} times)`)).join(', ');
-  const redirected = redirectsTo === null ? seen : `${seen}: redirects to ${plainText(String(redirectsTo))}`;
+  const redirected = redirectsTo === null ? seen : `${seen}: redirects to ${plainText(shownTarget(redirectsTo))}`;
   const evidence = arrived === null ? redirected : `${redirected}, and ends with ${arrived.status}`;
   const codes = [...times.keys()].map((code) => (arrived !== null && isRedirect(code) ? arrived.status : code));
   const worst = Math.max(...codes.map(badnessOf));

@@ -24,7 +24,7 @@ export async function followRedirects(first: Answer, reach: Reach): Promise<{ ho
   const hops: Hop[] = [];
   let page = first;
   for (let to = redirectOf(page); to !== null; to = redirectOf(page)) {
-    const hop: Hop = { status: page.status, to: plainText(String(to)), refused: null };
+    const hop: Hop = { status: page.status, to: plainText(shownTarget(to)), refused: null };
     hops.push(hop);
     const next = hops.length > mostHops ? `more than ${mostHops} redirects` : await fetchHop(to, reach);
     if (typeof next === 'string') {
@@ -34,6 +34,12 @@ export async function followRedirects(first: Answer, reach: Reach): Promise<{ ho
     page = next;
   }
   return { hops, page };
+}
+
+/** Without a user name and a password, which would be kept with the result. */
+export function shownTarget(to: URL | string): string {
+  if (typeof to === 'string') return to;
+  return String(Object.assign(new URL(to), { username: '', password: '' }));
 }
 
 async function fetchHop(to: URL | string, reach: Reach): Promise<Answer | string> {

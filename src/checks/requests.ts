@@ -54,7 +54,7 @@ export class Requests {
     try {
       return await withTimeLimit({ parent, limitMs, late: () => new Error('late') }, (signal) => {
         request = this.#begin(signal);
-        return answerTo(request, this.#url);
+        return answerTo(request, this.#url, signal);
       });
     } catch (error) {
       parent.throwIfAborted();
@@ -74,13 +74,18 @@ export class Requests {
     const send = this.#url.protocol === 'https:' ? requestSecurely : requestPlainly;
     const request = send(this.#url, { agent: this.#agent, headers, signal, lookup: this.#reach.targets.lookupFor(this.#url) });
     request.on('error', () => {}); // told by `once`; one that comes later changes nothing
+    // Without a listener Node closes the connection and says nothing: there would be neither an answer nor an error.
+    request.once('upgrade', (_, socket) => {
+      socket.destroy();
+      request.emit('error', Object.assign(new Error('the server switches to another protocol'), { code: 'HPE_UPGRADE' }));
+    });
     return request.end();
   }
 }
 
-async function answerTo(request: ClientRequest, url: URL): Promise<Answer> {
+async function answerTo(request: ClientRequest, url: URL, signal: AbortSignal): Promise<Answer> {
   const began = performance.now();
-  const [response]: IncomingMessage[] = await once(request, 'response');
+  const [response]: IncomingMessage[] = await once(request, 'response', { signal });
   if (response?.statusCode === undefined) throw new Error('there is no status');
   const latencyMs = performance.now() - began;
   await drain(response);

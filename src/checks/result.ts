@@ -5,7 +5,7 @@ import { headerOf, watchedHeaders } from './header-findings.ts';
 import { latencyOf } from './latency.ts';
 import type { Observation } from './observation.ts';
 import { plainText } from './plain-text.ts';
-import { redirectOf } from './redirects.ts';
+import { redirectOf, shownTarget } from './redirects.ts';
 import { reportOf } from './report.ts';
 import type { CheckRequest } from './run-check.ts';
 
@@ -56,7 +56,7 @@ function factsOf({ samples, connection: { tls }, page }: Observation): JsonObjec
   const redirectsTo = first && redirectOf(first);
   return {
     status: first?.status ?? null,
-    redirectsTo: redirectsTo ? plainText(String(redirectsTo)) : null,
+    redirectsTo: redirectsTo ? plainText(shownTarget(redirectsTo)) : null,
     server: page && headerOf(page.headers, 'server'),
     latencyMs: latencyOf(samples),
     certificate: tls && certificate ? { ...certificate, trusted: tls.distrust === null, distrust: tls.distrust } : null,

@@ -4,7 +4,7 @@ import { type Finding, subject } from './finding.ts';
 import type { Observation } from './observation.ts';
 import type { OldVersion } from './old-tls.ts';
 import { dayOf, plainText } from './plain-text.ts';
-import { redirectOf } from './redirects.ts';
+import { redirectOf, shownTarget } from './redirects.ts';
 
 const expirySoonDays = 21;
 const expiry = (daysLeft: number) =>
@@ -42,7 +42,7 @@ function encryptionFinding({ connection: { tls }, page, samples }: Observation):
   if (tls !== null) return about.pass(`${tls.version} with ${tls.cipher}`);
   const first = samples.find((sample) => 'status' in sample);
   const to = first && redirectOf(first);
-  if (to instanceof URL && to.protocol === 'https:') return about.pass(`plain HTTP redirects to ${plainText(to.href)}`);
+  if (to instanceof URL && to.protocol === 'https:') return about.pass(`plain HTTP redirects to ${plainText(shownTarget(to))}`);
   return page?.url.protocol === 'https:'
     ? about.pass(`plain HTTP redirects to ${plainText(page.url.href)}`)
     : about.fail('plain HTTP, without TLS');

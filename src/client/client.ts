@@ -22,11 +22,14 @@ const waitSlackMs = 10_000;
 export class AssessmentClient extends WorkApi {
   readonly #http: HttpTransport;
   readonly #sockets: Client;
+  readonly #closing: AbortController;
 
   constructor(options: AssessmentClientOptions) {
     const http = new HttpTransport(options);
-    const sockets = openSockets(options);
+    const closing = new AbortController();
+    const sockets = openSockets(options, closing.signal);
     super(http, sockets);
+    this.#closing = closing;
     this.#http = http;
     this.#sockets = sockets;
   }
@@ -61,14 +64,20 @@ export class AssessmentClient extends WorkApi {
 
   /** Ends every subscription, and closes the socket. */
   async close(): Promise<void> {
-    await this.#sockets.dispose();
+    this.#closing.abort();
+    // A socket that was still being opened has nothing to close.
+    await Promise.resolve(this.#sockets.dispose()).catch(() => {});
   }
 }
 
 /** A client of the API at `url` (the address of its GraphQL endpoint). Opens no connection before it is used. @throws TypeError for a bad URL */
 export function createAssessmentClient(options: AssessmentClientOptions): AssessmentClient {
-  const { protocol } = URL.canParse(options.url) ? new URL(options.url) : { protocol: undefined };
-  if (protocol !== 'http:' && protocol !== 'https:')
-    throw new TypeError(`url must begin with http:// or https://, not be "${options.url}"`);
+  const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
+    throw new TypeError('url must be an address that begins with http:// or https://');
+  // Neither is told in the error: what fetch says of them would end in a log.
+  if (url.username !== '' || url.password !== '') throw new TypeError('url must not hold a user name or a password; give a token instead');
+  if (options.token !== undefined && !/^[\x21-\x7e]+$/.test(options.token))
+    throw new TypeError('token must be printable ASCII without blanks or line breaks');
   return new AssessmentClient(options);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import type { RefusalError, ReleaseResult } from '../store/index.ts';
@@ -69,9 +70,13 @@ export class WorkApi implements WorkClient {
         const next = await answers.next().catch((error: unknown) => {
           throw socketError(error, variables);
         });
-        return next.done
-          ? { done: true, value: undefined }
-          : { done: false, value: updateOf(dataOf<Answer<SentUpdate>>(next.value as object, variables).answer) };
+        if (next.done) return { done: true, value: undefined };
+        try {
+          return { done: false, value: updateOf(dataOf<Answer<SentUpdate>>(next.value as object, variables).answer) };
+        } catch (error) {
+          await answers.return?.(); // `for await` does not, when next() fails
+          throw error;
+        }
       },
       return: async () => {
         await answers.return?.();
@@ -103,12 +108,15 @@ export interface SocketOptions {
 }
 
 /** One socket for all subscriptions: opened with the first, closed after the last, and opened again when it breaks off. */
-export const openSockets = ({ url, token, webSocketImpl = WebSocket }: SocketOptions): Client =>
+export const openSockets = ({ url, token, webSocketImpl = WebSocket }: SocketOptions, closing: AbortSignal): Client =>
   createClient({
     url: url.replace(/^http/, 'ws'),
     webSocketImpl,
     lazy: true,
-    retryAttempts: 10,
-    shouldRetry: () => true,
+    retryAttempts: Number.POSITIVE_INFINITY,
+    connectionAckWaitTimeout: 10_000,
+    retryWait: (tries) =>
+      pause(Math.min(500 * 2 ** Math.min(tries, 10), 10_000) * (0.5 + Math.random() / 2), undefined, { signal: closing }).catch(() => {}),
+    shouldRetry: () => !closing.aborted,
     ...(token !== undefined && { connectionParams: { authorization: `Bearer ${token}` } }),
   });

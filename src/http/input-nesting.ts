@@ -38,8 +38,10 @@ const known = new WeakMap<GraphQLInputType, boolean>();
 
 /** Whether values of the type can be nested without end; those of most types are only as deep as the type. */
 function isRecursive(type: GraphQLInputType): boolean {
-  const answer = known.get(type) ?? leadsInto(type, new Set());
-  known.set(type, answer);
+  // By its name: a type with `!` or `[]` around it is a new object every time.
+  const named = getNamedType(type);
+  const answer = known.get(named) ?? leadsInto(named, new Set());
+  known.set(named, answer);
   return answer;
 }
 

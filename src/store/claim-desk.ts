@@ -49,8 +49,9 @@ interface Counter {
   busy: boolean;
   /** Counts what was told of work: a claim that found nothing meanwhile may have looked too early. */
   notices: number;
-  /** How often in a row work was seen that could not be got hold of. */
+  /** How often in a row work was seen that could not be got hold of; and the timer of the next try. */
   misses: number;
+  missTimer?: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -135,8 +136,12 @@ export class ClaimDesk {
   }
 
   #wakeLater(counter: Counter): void {
+    if (counter.missTimer !== undefined) return;
     const delayMs = Math.min(missMs.first * 2 ** (counter.misses - 1), missMs.longest);
-    setTimeout(() => this.#wake(counter, 1), delayMs).unref();
+    counter.missTimer = setTimeout(() => {
+      counter.missTimer = undefined;
+      this.#wake(counter, 1);
+    }, delayMs).unref();
   }
 
   #counterOf({ actor: { tenantId }, types }: ClaimRequest): Counter {
@@ -152,7 +157,11 @@ export class ClaimDesk {
   async #serve(counter: Counter): Promise<void> {
     if (counter.busy) return;
     counter.busy = true;
-    while (counter.queue.length > 0) await this.#serveSome(counter, nextTurn(counter.queue));
+    while (counter.queue.length > 0) {
+      const turn = nextTurn(counter.queue);
+      if (this.#stopped) for (const waiting of turn) this.#answer(counter, waiting, []);
+      else await this.#serveSome(counter, turn);
+    }
     counter.busy = false;
     this.#tidy(counter);
   }
@@ -211,7 +220,10 @@ export class ClaimDesk {
 
   /** Nothing came in time. One whose statement is under way is answered by that. */
   #dismiss(waiting: Waiting, counter: Counter): void {
-    if (!counter.parked.delete(waiting)) return;
+    if (!counter.parked.delete(waiting)) {
+      delete waiting.timer; // it has fired: parked again, it needs a new one
+      return;
+    }
     clearTimeout(waiting.timer);
     waiting.settle([]);
     this.#tidy(counter);

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import { type Database, isRefusedValue } from './database.ts';
 import type { Logger } from './logger.ts';
 
 export interface SearchIndexerOptions {
@@ -21,6 +21,8 @@ export class SearchIndexer {
   #restsUntil = 0;
   #running: Promise<number> | undefined;
   #stopped = false;
+  /** How many at a time; fewer where so many were too much for one statement. */
+  #limit = batchSize;
 
   constructor(options: SearchIndexerOptions) {
     this.#options = options;
@@ -44,7 +46,7 @@ export class SearchIndexer {
 
   /** Takes the words of up to 200 waiting assessments out; gives the number of entries done, 0 also while another process does it. */
   runOnce(): Promise<number> {
-    return indexWaiting(this.#options.db, batchSize);
+    return indexWaiting(this.#options.db, this.#limit);
   }
 
   #runIn(delayMs: number): void {
@@ -68,8 +70,12 @@ export class SearchIndexer {
 
   async #batch(): Promise<number> {
     try {
-      return await this.runOnce();
+      const done = await this.runOnce();
+      this.#limit = Math.min(this.#limit * 2, batchSize);
+      return done;
     } catch (error) {
+      if (isRefusedValue(error) && this.#limit === 1) return await this.#skip(error);
+      this.#limit = Math.max(1, this.#limit >> 1);
       this.#options.log.warn(
         { err: error },
         'the words of changed assessments could not be taken out for search; the next tick tries again',
@@ -77,6 +83,20 @@ export class SearchIndexer {
       return 0;
     }
   }
+
+  /** The words of one assessment that PostgreSQL will not have must not keep all others waiting: it is found by nothing then. */
+  async #skip(error: unknown): Promise<number> {
+    const id = await skipOldest(this.#options.db);
+    this.#options.log.error({ err: error, id }, "the words of an assessment can't be taken out for search; it will not be found by them");
+    return 1;
+  }
+}
+
+/** Takes the oldest that waits out of the queue; gives its id. */
+async function skipOldest(db: Database): Promise<string | undefined> {
+  const [row] = await db.$queryRaw<{ id: string }[]>`/* skipOldest */
+    delete from assessment_search_pending where seq in (select min(seq) from assessment_search_pending) returning id`;
+  return row?.id;
 }
 
 // Known to PostgreSQL by this number. One indexer at a time and oldest first: so a removal is never overtaken by what was written before it.

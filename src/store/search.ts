@@ -6,10 +6,12 @@ const maxSearchLength = 500;
 
 /** Of so many waiting assessments, the newest, a search takes the words out itself: about 0.2 milliseconds each. */
 const readWhileWaiting = 1_000;
+/** Of these so many may be large, up to 16 milliseconds each: more than 2,000 bytes as they are stored, or compressed. */
+const readLargeWhileWaiting = 100;
 
 /**
  * Whether the words of a search occur, as a condition on `assessment_states s`. What the indexer has not come to yet is read as it stands, so
- * that a search finds what was committed before it; only when more than a thousand assessments wait does it lag behind.
+ * that a search finds what was committed before it; only when more than a thousand assessments wait, or a hundred with large requests, does it lag behind.
  * @throws InvalidInputError naming `search`.
  */
 export function searchCondition(search: string): Prisma.Sql {
@@ -18,9 +20,15 @@ export function searchCondition(search: string): Prisma.Sql {
     select d.id from assessment_search d
     where d.search_vector @@ ${query} and d.id not in (select p.id from assessment_search_pending p order by p.seq desc limit ${readWhileWaiting}::int)
     union all
-    select w.id from assessment_states w
-    where w.id in (select p.id from assessment_search_pending p order by p.seq desc limit ${readWhileWaiting}::int)
-      and assessment_search_vector(w.server_name, w.message, w.error_message, assessment_request_vector(w.request_data)) @@ ${query}
+    select w.id from (
+      select a.*, row_number() over (partition by is_large order by a.id desc) as place from (
+        select r.*, pg_column_size(r.request_data) > 2000 or pg_column_compression(r.request_data) is not null as is_large
+        from assessment_states r
+        where r.id in (select p.id from assessment_search_pending p order by p.seq desc limit ${readWhileWaiting}::int)
+      ) a
+    ) w
+    where case when w.is_large and w.place > ${readLargeWhileWaiting} then false
+      else assessment_search_vector(w.server_name, w.message, w.error_message, assessment_request_vector(w.request_data)) @@ ${query} end
   )`;
 }
 

@@ -18,6 +18,8 @@ export class Claim {
   readonly assessment: WorkClaim['assessment'];
   readonly token: string;
   readonly claimedAt: number;
+  /** When it was asked for. */
+  readonly askedAt: number;
   phase: ClaimPhase = 'WAITING';
   /** When somebody else may get it, unless it is renewed before. */
   leaseEndsAt: number;
@@ -41,9 +43,10 @@ export class Claim {
   stopReason: StoppedError | undefined;
   #controller: AbortController | undefined;
 
-  constructor({ assessment, claimToken, expiresAt }: WorkClaim, claimedAt: number, leaseEndsAt: number) {
+  constructor({ assessment, claimToken, expiresAt }: WorkClaim, askedAt: number, claimedAt: number, leaseEndsAt: number) {
     this.assessment = assessment;
     this.token = claimToken;
+    this.askedAt = askedAt;
     this.claimedAt = claimedAt;
     this.leaseEndsAt = leaseEndsAt;
     this.expiresAt = expiresAt.getTime();

@@ -88,4 +88,5 @@ export class Claiming {
   }
 }
 
-const claimOf = (claim: WorkClaim, call: Parameters<typeof leaseEndOf>[1]): Claim => new Claim(claim, call.now, leaseEndOf(claim, call));
+const claimOf = (claim: WorkClaim, call: Parameters<typeof leaseEndOf>[1]): Claim =>
+  new Claim(claim, call.sentAt, call.now, leaseEndOf(claim, call));

@@ -40,11 +40,15 @@ export class Heartbeats {
     for (let start = 0; start < tokens.length; start += maxTokens) void this.#renew(tokens.slice(start, start + maxTokens), now);
   }
 
-  /** Those that were claimed a moment ago have time until the next beat; most will be done by then. */
+  /**
+   * Those that were claimed a moment ago have time until the next beat; most will be done by then. But where the answer to the claim took long, it is not
+   * known how long it was on its way, and how much of the lease is left.
+   */
   #tokensToRenew(now: number): string[] {
+    const { held, leaseMs } = this.#options;
     const tokens: string[] = [];
-    for (const { token, leaseEndsAt } of this.#options.held.values())
-      if (leaseEndsAt - now < this.#options.leaseMs * 0.9) tokens.push(token);
+    for (const { token, leaseEndsAt, askedAt } of held.values())
+      if (leaseEndsAt - now < leaseMs * 0.9 || now - askedAt > leaseMs / 10) tokens.push(token);
     return tokens;
   }
 

@@ -26,6 +26,8 @@ export class ProgressReports {
   readonly #backoff = new Backoff(200, 5_000);
   #sending = false;
   #dueAt = 0;
+  /** Most in a call: fewer where so many were refused as a whole. */
+  #most = maxItems;
 
   constructor(options: ProgressReportsOptions) {
     this.#options = options;
@@ -53,7 +55,7 @@ export class ProgressReports {
     const due: Claim[] = [];
     for (const claim of this.#pending) {
       if (claim.phase !== 'RUNNING') this.#pending.delete(claim);
-      else if (claim.progressDueAt <= now && due.length < maxItems) due.push(claim);
+      else if (claim.progressDueAt <= now && due.length < this.#most) due.push(claim);
     }
     if (due.length > 0) void this.#send(due, now);
   }
@@ -65,8 +67,12 @@ export class ProgressReports {
       const outcomes = await this.#options.client.batchUpdateProgress({ updates });
       for (const [index, claim] of claims.entries()) this.#heed(claim, outcomes[index]);
       this.#backoff.reset();
+      this.#most = Math.min(this.#most * 2, maxItems);
     } catch (error) {
       this.#options.log.warn({ err: error }, `the progress of ${claims.length} assessments could not be reported`);
+      if (isRefusal(error)) this.#most = Math.max(1, claims.length >> 1);
+      // It alone is refused: the next report takes its place.
+      if (isRefusal(error) && claims.length === 1) return;
       this.#dueAt = performance.now() + this.#backoff.next();
       for (const [index, claim] of claims.entries()) this.#keep(claim, updates[index]);
     } finally {

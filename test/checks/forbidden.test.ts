@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Lookup, readTargetPolicy } from '../../src/checks/target-policy.ts';
 import { failureOf, run, runRequest } from './run.ts';
-import { startSecureTarget, startTarget } from './target.ts';
+import { startSecureTarget, startSocketTarget, startTarget } from './target.ts';
 
 /** A target that counts who comes. */
 async function startCounting(): Promise<{ url: URL; requests: () => number; named: (name: string) => URL }> {
@@ -113,4 +113,19 @@ test('serverName: https where there is TLS, else http', async () => {
     const { result } = await runRequest({ type: 'SECURITY', serverName: `localhost:${url.port}`, request: {} });
     expect(result).toMatchObject({ url: `${url.protocol}//localhost:${url.port}/`, status: 200 });
   }
+});
+
+test('a server that switches protocols instead of answering is told of, and holds nothing up', async () => {
+  const url = await startSocketTarget((socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'));
+  });
+  const refused = await failureOf(run('SECURITY', url));
+  expect(refused).toMatchObject({ name: 'UnreachableError', message: expect.stringContaining(url.host) });
+});
+
+test('what a redirect holds of a user name and a password is not kept', async () => {
+  const url = await startTarget((_, response) => response.writeHead(302, { location: 'http://anna:secret@127.0.0.1/there' }).end());
+  const { result } = await run('HEALTH', url, { deepScan: true });
+  expect(JSON.stringify(result)).toContain('http://127.0.0.1/there');
+  expect(JSON.stringify(result)).not.toContain('secret');
 });

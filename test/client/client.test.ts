@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSilentServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/client/api-error.ts';
 import { createAssessmentClient } from '../../src/client/client.ts';
@@ -155,7 +156,37 @@ describe('a service that is not there', () => {
   });
 
   test('a bad URL is refused before anything is sent', () => {
-    expect(() => createAssessmentClient({ url: 'localhost:4000' })).toThrow(/must begin with http/);
+    expect(() => createAssessmentClient({ url: 'localhost:4000' })).toThrow(/must be an address that begins with http/);
+  });
+
+  test.each([
+    ['a token with a line break inside', { url: 'http://127.0.0.1:9/graphql', token: 'secret-1\nsecret-2' }, 'secret'],
+    ['an address with a password', { url: 'http://me:secret@127.0.0.1:9/graphql' }, 'secret'],
+  ])('%s is refused at once, and not told', (_, options, secret) => {
+    const refused = (() => {
+      try {
+        return String(createAssessmentClient(options));
+      } catch (error) {
+        return String(error);
+      }
+    })();
+    expect(refused).toMatch(/^TypeError: (token|url) must/);
+    expect(refused).not.toContain(secret);
+  });
+
+  test('close() comes to an end while a socket is still being opened to a server that says nothing', async () => {
+    const silent = createSilentServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const client = createAssessmentClient({ url: `http://127.0.0.1:${port}/graphql` });
+    const updates = await client.watchAssessment({ assessmentId: 'nobody' });
+    const ended = refusalOf(updates[Symbol.asyncIterator]().next()).catch(() => 'ended without an error');
+    const [connection] = (await once(silent, 'connection')) as [Socket];
+    const closed = client.close();
+    connection.destroy();
+    await closed;
+    await ended;
+    await new Promise((resolve) => silent.close(resolve));
   });
 
   test('a wait can be broken off', async () => {

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, connect as openSocket } from 'node:net';
+import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { migrate, requireSupportedServer, resolveMigration } from '../../src/database/migrate.ts';
 import { pendingMigrations } from '../../src/database/migration-history.ts';
@@ -196,3 +198,36 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+test('a database of the first version is taken over with all that is in it', async () => {
+  const databaseUrl = await createDatabase();
+  const names = await listMigrationNames();
+  const scripts = await Promise.all(names.map((name) => readFile(join('prisma/migrations', name, 'migration.sql'), 'utf8')));
+  const [first = ''] = names;
+  await migrate({ databaseUrl, log, migrationsDir: await writeMigrations({ [first]: scripts[0] ?? '' }) });
+  const row = (key: string, rest = '') =>
+    `insert into assessment_states (id, assessment_id, type, source, request_data, request_hash, priority ${rest && ', max_retries'})
+     values (gen_random_uuid(), '${key}', 'health', 'api', '{"word": "${key}"}', '', 3 ${rest})`;
+  for (const sql of [
+    ...[row('pending'), row('started'), row('claimed', ', 1'), row('waiting', ', 1'), row('completed')],
+    `update assessment_states set state = 'processing' where assessment_id <> 'pending'`,
+    `update assessment_states set claimed_by = 'w', claim_token = gen_random_uuid(), claimed_at = now(), claim_expires_at = now() + interval '1 hour' where assessment_id = 'claimed'`,
+    `update assessment_states set state = 'pending', next_retry_at = now() + interval '1 hour' where assessment_id = 'waiting'`,
+    `update assessment_states set state = 'completed', result_data = '{}' where assessment_id = 'completed'`,
+  ])
+    await runSql(databaseUrl, sql);
+  const before = await runSql(databaseUrl, 'select assessment_id, state, version, updated_at from assessment_states order by 1');
+  expect(await migrate({ databaseUrl, log })).toEqual({ applied: names.slice(1) });
+  expect(await runSql(databaseUrl, 'select assessment_id, state, version, updated_at from assessment_states order by 1')).toEqual(before);
+  const queue = `select assessment_id as key, ready, queue_rank - created_at = interval '10 minutes' as ranked, claim_seen_at = claimed_at as seen
+    from assessment_states where state <> 'completed' order by 1`;
+  expect(await runSql(databaseUrl, queue)).toEqual([
+    { key: 'claimed', ready: true, ranked: true, seen: true },
+    { key: 'pending', ready: true, ranked: true, seen: null },
+    { key: 'started', ready: true, ranked: true, seen: null },
+    { key: 'waiting', ready: false, ranked: true, seen: null },
+  ]);
+  const words = `select s.assessment_id as key from assessment_search d join assessment_states s using (id)
+    where d.search_vector @@ to_tsquery('simple', s.assessment_id) and d.version = s.version order by 1`;
+  expect(await runSql(databaseUrl, words)).toEqual(['claimed', 'completed', 'pending', 'started', 'waiting'].map((key) => ({ key })));
+});

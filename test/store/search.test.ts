@@ -200,3 +200,15 @@ test('a search counts only words that were committed, and finds them at once whe
   expect(await found('n0')).toEqual(['many-0']);
   expect(await found('n599')).toEqual(['many-599']);
 });
+
+test('a request whose words are more than PostgreSQL takes keeps neither the indexer nor a search from the others', async () => {
+  const { store } = setup;
+  const urls = Array.from({ length: 3_000 }, (_, index) => `logs.example.com/deployments/${'segment/'.repeat(30)}pod${index}`);
+  await psql.query('select pg_advisory_lock($1)', [indexerLock]);
+  await store.createAssessment({ assessmentId: 'huge', type: 'HEALTH', metadata: { urls } }, actor);
+  await store.createAssessment({ assessmentId: 'beside', type: 'HEALTH', metadata: { word: 'besides' } }, actor);
+  expect(await found('besides')).toEqual(['beside']);
+  await letTheIndexerIn();
+  expect(await found('besides')).toEqual(['beside']);
+  expect(setup.log.lines.filter(({ message }) => /words/.test(message))).toEqual([]);
+});

@@ -12,7 +12,12 @@ CREATE TABLE "assessment_search" (
   "search_vector" tsvector GENERATED ALWAYS AS (assessment_search_vector(server_name, message, error_message, request_vector)) STORED,
   CONSTRAINT "assessment_search_pkey" PRIMARY KEY ("id")
 );
-CREATE INDEX "assessment_search_words" ON "assessment_search" USING gin ("search_vector");
+
+-- Of a long request only the beginning counts, by the length of its text: the size of a stored value is that of its compressed form.
+CREATE OR REPLACE FUNCTION assessment_request_vector(request jsonb) RETURNS tsvector LANGUAGE sql PARALLEL SAFE AS $$
+  SELECT CASE WHEN octet_length(request::text) <= 65536 THEN jsonb_to_tsvector('simple'::regconfig, request, '["string", "numeric"]')
+              ELSE to_tsvector('simple'::regconfig, left(request::text, 65536)) END
+$$;
 
 -- A queue: its rows live for less than a second, so it is vacuumed by their number and not by a share of the table.
 CREATE TABLE "assessment_search_pending" (
@@ -23,8 +28,13 @@ CREATE TABLE "assessment_search_pending" (
 
 INSERT INTO assessment_search (id, version, server_name, message, error_message, request_vector)
   SELECT id, version, server_name, message, error_message, coalesce(request_vector, ''::tsvector) FROM assessment_states;
+CREATE INDEX "assessment_search_words" ON "assessment_search" USING gin ("search_vector");
 
 DROP INDEX "assessment_states_search";
+-- From here on nobody else writes: what was created, changed or deleted during the copy waits for the indexer.
+INSERT INTO assessment_search_pending (id)
+  SELECT coalesce(s.id, d.id) FROM assessment_states s FULL JOIN assessment_search d ON d.id = s.id
+  WHERE d.version IS DISTINCT FROM s.version;
 ALTER TABLE "assessment_states" DROP COLUMN "search_vector", DROP COLUMN "request_vector";
 
 -- Most rows have neither value at first; without them an update has two indexes less to write to.

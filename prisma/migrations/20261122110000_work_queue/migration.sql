@@ -17,7 +17,7 @@ CREATE FUNCTION assessment_priority_step() RETURNS interval LANGUAGE sql STABLE 
 $$;
 
 ALTER TABLE "assessment_states" DISABLE TRIGGER USER;
-UPDATE assessment_states SET queue_rank = created_at + (priority - 1) * assessment_priority_step(), ready = next_retry_at IS NULL
+UPDATE assessment_states SET queue_rank = created_at + (priority - 1) * assessment_priority_step(), ready = next_retry_at IS NULL, claim_seen_at = claimed_at
   WHERE state IN ('pending', 'processing', 'failed');
 ALTER TABLE "assessment_states" ENABLE TRIGGER USER;
 
