@@ -54,8 +54,13 @@ const completed = async (): Promise<number> => {
 
 /** Kills one of its processes: PostgreSQL takes the shared memory for damaged, ends all others, recovers from its log and comes back. */
 async function crash(): Promise<void> {
-  const [victim] = await query<{ pid: number }>(`select pid from pg_stat_activity where application_name = 'assessment-store' limit 1`);
-  process.kill(victim?.pid ?? 0, 'SIGKILL');
+  const pid = await eventually('a connection of the store', async () => {
+    const rows = await query<{ pid: number }>(`select pid from pg_stat_activity where application_name = 'assessment-store' limit 1`).catch(
+      () => [],
+    );
+    return rows[0]?.pid;
+  });
+  process.kill(pid, 'SIGKILL');
 }
 
 test('PostgreSQL crashes and recovers under load: waits, commands and workers go on, nothing is lost, nothing done twice', {
