@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Change } from './announce.ts';
 import type { AssessmentKey } from './assessment.ts';
 import { chunkSize, chunksOf, type Entry, roundsOf } from './batch-entries.ts';
 import type { BatchKind } from './batch-kind.ts';
-import type { Change } from './commands.ts';
 import { type Database, isLockTimeout, isRefusedValue, isTransactionOver, isWorthRepeating } from './database.ts';
 import { RefusalError, UnavailableError } from './errors.ts';
 import { type Execute, itemByItem } from './item-by-item.ts';

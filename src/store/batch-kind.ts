@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import type { Change } from './announce.ts';
 import type { Actor, Assessment, AssessmentKey } from './assessment.ts';
-import { type Change, type Commands, publishable } from './commands.ts';
+import { type Commands, publishable } from './commands.ts';
 import { type CreateOutcome, createAssessments, type NewAssessment } from './create-assessments.ts';
 import type { Database } from './database.ts';
 import { checkInput, completeAssessmentSchema, encodeBody, type UpdateProgress, updateProgressSchema } from './inputs.ts';

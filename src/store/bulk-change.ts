@@ -1,7 +1,7 @@
 import { Prisma } from '../generated/prisma/client.ts';
+import type { Change } from './announce.ts';
 import type { Assessment } from './assessment.ts';
 import { assessmentColumns } from './columns.ts';
-import type { Change } from './commands.ts';
 import type { Database } from './database.ts';
 import type { AssessmentState } from './lifecycle.ts';
 

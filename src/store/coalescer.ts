@@ -57,11 +57,6 @@ export class Coalescer<Item, Outcome> {
     return outcome;
   }
 
-  /** Resolves when nothing is under way or waiting. */
-  async idle(): Promise<void> {
-    while (this.#tails.size > 0) await Promise.all(this.#tails.values());
-  }
-
   #schedule(send: () => void): void {
     if (this.#underWay >= this.#options.concurrency) {
       this.#gathering.push(send);

@@ -1,10 +1,9 @@
 import type { z } from 'zod';
+import type { Change } from './announce.ts';
 import { type Actor, type Assessment, type AssessmentKey, keyString } from './assessment.ts';
-import type { AssessmentCache } from './cache.ts';
 import { Coalescer } from './coalescer.ts';
 import { type CreateOutcome, createAssessments, type NewAssessment } from './create-assessments.ts';
-import { type Database, isLockTimeout, isRefusedValue, isWorthRepeating } from './database.ts';
-import type { Hub } from './hub.ts';
+import { type Database, isLockTimeout, isRefusedValue, repeatAfterConflict } from './database.ts';
 import {
   type CancelAssessment,
   type CompleteAssessment,
@@ -27,14 +26,12 @@ import type { Logger } from './logger.ts';
 import { type Created, judgeCreation, newAssessmentOf } from './new-assessment.ts';
 import { refusedValue } from './refused-value.ts';
 import { type RetryPolicy, type Transition, type TransitionOutcome, transitionAssessments } from './transition-assessments.ts';
-import { updateOf } from './updates.ts';
+import { UnderWay } from './under-way.ts';
 
 export interface CommandsOptions {
   db: Database;
-  hub: Hub;
-  /** Told of what the commands have committed. */
-  onChanged: (assessments: readonly Assessment[]) => void;
-  cache: AssessmentCache;
+  /** Tells everybody of what was committed. */
+  announce: (changes: readonly Change[]) => void;
   log: Logger;
   retry: RetryPolicy;
   /** Largest request or result, in bytes of JSON. */
@@ -45,14 +42,12 @@ export interface CommandsOptions {
   lockPatienceMs: number;
 }
 
-const maxRepeats = 5;
-
 /** The commands of the lifecycle: each is checked, shares a statement with others, and is answered after its COMMIT. */
 export class Commands {
   readonly #options: CommandsOptions;
   readonly #creations: Coalescer<NewAssessment, CreateOutcome>;
   readonly #transitions: Coalescer<Transition, TransitionOutcome>;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #underWay = new UnderWay();
 
   constructor(options: CommandsOptions) {
     const { db, concurrency, retry } = options;
@@ -75,7 +70,7 @@ export class Commands {
 
   /** Resolves when no command is under way, be it between two tries. */
   async idle(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#underWay.idle();
   }
 
   async createAssessment(input: CreateAssessment, actor: Actor): Promise<Created> {
@@ -147,13 +142,8 @@ export class Commands {
   }
 
   /** Counts the command as under way until it has ended; see {@link idle}. */
-  async tracked<T>(command: Promise<T>): Promise<T> {
-    this.#underWay.add(command);
-    try {
-      return await command;
-    } finally {
-      this.#underWay.delete(command);
-    }
+  tracked<T>(command: Promise<T>): Promise<T> {
+    return this.#underWay.track(command);
   }
 
   /** Runs the item again, after a short wait, while somebody else holds what it needs locked; so nobody else's statement waits for it. */
@@ -170,28 +160,16 @@ export class Commands {
     }
   }
 
-  /** Runs a statement, again after a deadlock; then tells cache and hub what it has committed. */
+  /** Runs a statement, again after a deadlock; then tells everybody what it has committed. */
   async committed<Outcome>(statement: () => Promise<Outcome[]>, changesOf: (outcomes: readonly Outcome[]) => Change[]): Promise<Outcome[]> {
-    for (let repeats = 0; ; repeats++) {
-      try {
-        const outcomes = await statement();
-        this.tell(changesOf(outcomes));
-        return outcomes;
-      } catch (error) {
-        if (repeats >= maxRepeats || !isWorthRepeating(error)) throw error;
-      }
-    }
+    const outcomes = await repeatAfterConflict(statement);
+    this.tell(changesOf(outcomes));
+    return outcomes;
   }
 
-  /** Tells cache, search and whoever watches. Call it after the COMMIT. */
+  /** Tells everybody of what was committed. */
   tell(changes: readonly Change[]): void {
-    if (changes.length === 0) return;
-    const { cache, hub, onChanged } = this.#options;
-    const assessments = changes.map(({ assessment }) => assessment);
-    cache.forget(changes.filter(({ previousState }) => previousState === null).map(({ assessment }) => assessment));
-    cache.put(assessments);
-    hub.publish(changes.map(({ assessment, previousState }) => updateOf(assessment, previousState)));
-    onChanged(assessments);
+    this.#options.announce(changes);
   }
 
   /** Turns what only the database could refuse about one item into a refusal of its input. */
@@ -211,11 +189,6 @@ function lockedOutcome(error: unknown): { outcome: 'LOCKED' } {
 }
 
 /** A change that was committed; `previousState` null: the creation. */
-export interface Change {
-  assessment: Assessment;
-  previousState: Assessment['state'] | null;
-}
-
 /** What of the outcomes of a statement others are to be told of. */
 export const publishable = {
   created: (outcomes: readonly CreateOutcome[]): Change[] =>

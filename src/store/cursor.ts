@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { InvalidInputError } from './errors.ts';
+import { parseJson } from './json.ts';
 
 /** Which rows of a list: the first or the last so many, after or before a cursor. Not given: the first {@link defaultPageSize}. */
 export interface Page {
@@ -73,7 +74,7 @@ export function decodeCursor(kind: string, cursor: string, argument: string): un
   const body = text.slice(checksumLength);
   const isOurs =
     cursor.length <= 1_024 && Buffer.from(text).toString('base64url') === cursor && text.slice(0, checksumLength) === checksum(body);
-  const parsed = isOurs ? parse(body) : undefined;
+  const parsed = isOurs ? parseJson(body) : undefined;
   if (!Array.isArray(parsed)) throw notACursor(argument);
   const [of, ...place]: unknown[] = parsed;
   if (of !== kind)
@@ -88,14 +89,6 @@ export const notACursor = (argument: string): InvalidInputError =>
   new InvalidInputError([
     { path: [argument], message: "is not a cursor that this service gave: use pageInfo.endCursor or an edge's cursor as it is" },
   ]);
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
 
 const checksumLength = 8;
 const checksum = (body: string): string =>

@@ -97,6 +97,19 @@ export const isWorthRepeating = (error: unknown): boolean => ['40001', '40P01'].
 export const isTransactionOver = (error: unknown): boolean =>
   error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2028';
 
+const maxRepeats = 5;
+
+/** Runs a statement, and again after a deadlock or a serialization conflict, a few times. */
+export async function repeatAfterConflict<Result>(statement: () => Promise<Result>): Promise<Result> {
+  for (let repeats = 0; ; repeats++) {
+    try {
+      return await statement();
+    } catch (error) {
+      if (repeats >= maxRepeats || !isWorthRepeating(error)) throw error;
+    }
+  }
+}
+
 /** Whether a statement was ended because it took longer than it may. */
 export const isStatementTimeout = (error: unknown): boolean =>
   sqlStateOf(error) === '57014' || /Query read timeout/.test(databaseMessageOf(error));

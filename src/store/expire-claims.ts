@@ -23,9 +23,9 @@ export async function expireClaims(db: Database, limit: number, { baseMs, capMs 
     with clock as materialized (
       select clock_timestamp() as now
     ), due as materialized (
-      select s.id, 'lease' as cause from assessment_states s where s.claim_token is not null and s.claim_expires_at <= (select now from clock)
+      select s.id from assessment_states s where s.claim_token is not null and s.claim_expires_at <= (select now from clock)
       union all
-      select s.id, 'timeout' as cause from assessment_states s
+      select s.id from assessment_states s
       where s.state = 'processing' and s.timeout_ms is not null and s.started_at + s.timeout_ms * interval '1 millisecond' <= (select now from clock)
     ), held as materialized (
       select s.id, s.retry_count, s.retry_count < s.max_retries as again, s.claimed_by, s.claim_expires_at, s.timeout_ms,

@@ -72,3 +72,12 @@ function insideProblem(item: unknown, key: string | number, path: (string | numb
   path.pop();
   return problem;
 }
+
+/** The value of a JSON text; undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,9 +1,9 @@
+import type { Change } from './announce.ts';
 import type { Actor, Assessment } from './assessment.ts';
-import type { AssessmentCache } from './cache.ts';
 import { claimAssessments } from './claim-assessments.ts';
 import { ClaimDesk, type ClaimRequest } from './claim-desk.ts';
 import type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claimed.ts';
-import { type Database, isWorthRepeating } from './database.ts';
+import { type Database, repeatAfterConflict } from './database.ts';
 import { UnavailableError } from './errors.ts';
 import { expireClaims } from './expire-claims.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -23,13 +23,14 @@ import {
 import { readyRetries } from './ready-retries.ts';
 import { type ReleaseOutcome, releaseAssessments } from './release-assessments.ts';
 import type { RetryPolicy } from './transition-assessments.ts';
-import { updateOf } from './updates.ts';
+import { UnderWay } from './under-way.ts';
 import { type WorkNotice, workIn } from './work.ts';
 
 export interface QueueOptions {
   db: Database;
   hub: Hub;
-  cache: AssessmentCache;
+  /** Tells everybody of what was committed. */
+  announce: (changes: readonly Change[]) => void;
   log: Logger;
   retry: RetryPolicy;
   /** How often workers that wait are looked after without having been told of work, in milliseconds. */
@@ -41,7 +42,6 @@ export interface QueueOptions {
 }
 
 const allTypes = ['COMPLIANCE', 'HEALTH', 'SECURITY'] as const;
-const maxRepeats = 5;
 
 /** The work queue: claims and their leases, and the loops by which nothing stays stuck. */
 export class Queue {
@@ -49,18 +49,18 @@ export class Queue {
   readonly #desk: ClaimDesk;
   readonly #leases: MaintenanceLoop;
   readonly #retries: MaintenanceLoop;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #underWay = new UnderWay();
 
   constructor(options: QueueOptions) {
     const { db, log, reconcileMs, maintenanceMs: everyMs } = options;
     this.#options = options;
     this.#desk = new ClaimDesk({
       execute: async (statement) => {
-        const shares = await this.#tracked(repeated(() => claimAssessments(db, statement)));
+        const shares = await this.#underWay.track(repeatAfterConflict(() => claimAssessments(db, statement)));
         this.#noteClaims(shares.claims.flat());
         return shares;
       },
-      release: (claims, { workerId, actor }) => this.#tracked(this.#giveBack(claims, workerId, actor)),
+      release: (claims, { workerId, actor }) => this.#underWay.track(this.#giveBack(claims, workerId, actor)),
       ...{ reconcileMs, log },
     });
     this.#leases = new MaintenanceLoop({ name: 'leases and timeouts', round: (limit) => this.#expire(limit), everyMs, log });
@@ -81,7 +81,7 @@ export class Queue {
   /** Lets the statements under way finish. */
   async stop(): Promise<void> {
     this.#desk.stop();
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#underWay.idle();
     await Promise.all([this.#leases.stop(), this.#retries.stop()]);
   }
 
@@ -102,12 +102,14 @@ export class Queue {
   async heartbeat(input: Heartbeat, actor: Actor): Promise<HeartbeatResult[]> {
     const { leaseMs, ...checked } = checkInput(heartbeatSchema, input);
     if (checked.claimTokens.length === 0) return [];
-    return this.#tracked(repeated(() => heartbeat(this.#options.db, { ...checked, leaseMs: leaseMs ?? defaultLeaseMs }, actor)));
+    return this.#underWay.track(
+      repeatAfterConflict(() => heartbeat(this.#options.db, { ...checked, leaseMs: leaseMs ?? defaultLeaseMs }, actor)),
+    );
   }
 
   async release(input: ReleaseAssessments, actor: Actor): Promise<ReleaseResult[]> {
     const { workerId, claimTokens, reason } = checkInput(releaseAssessmentsSchema, input);
-    const released = await this.#tracked(this.#releaseAll(workerId, claimTokens, reason ?? null, actor));
+    const released = await this.#underWay.track(this.#releaseAll(workerId, claimTokens, reason ?? null, actor));
     return claimTokens.map((claimToken) => ({ claimToken, released: released.has(claimToken.toLowerCase()) }));
   }
 
@@ -164,19 +166,7 @@ export class Queue {
   }
 
   #tell(assessments: readonly Assessment[], previousState: Assessment['state']): void {
-    if (assessments.length === 0) return;
-    this.#options.cache.put(assessments);
-    this.#options.hub.publish(assessments.map((assessment) => updateOf(assessment, previousState)));
-    this.note(assessments);
-  }
-
-  async #tracked<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#underWay.delete(work);
-    }
+    this.#options.announce(assessments.map((assessment) => ({ assessment, previousState })));
   }
 
   #tellOfWork(work: readonly WorkNotice[]): void {
@@ -194,7 +184,9 @@ export class Queue {
     const released = new Set<string>();
     const deadline = performance.now() + this.#options.lockPatienceMs;
     for (let left = claimTokens, delayMs = 2; left.length > 0; delayMs = Math.min(delayMs * 2, 100)) {
-      const outcomes = await repeated(() => releaseAssessments(this.#options.db, { workerId, claimTokens: left, reason }, actor));
+      const outcomes = await repeatAfterConflict(() =>
+        releaseAssessments(this.#options.db, { workerId, claimTokens: left, reason }, actor),
+      );
       this.#tell(outcomes.flatMap(assessmentOf), 'PROCESSING');
       for (const { claimToken, outcome } of outcomes) if (outcome === 'RELEASED') released.add(claimToken);
       left = outcomes.flatMap(({ claimToken, outcome }) => (outcome === 'LOCKED' ? [claimToken] : []));
@@ -212,14 +204,3 @@ export class Queue {
 }
 
 const assessmentOf = (outcome: ReleaseOutcome): Assessment[] => (outcome.outcome === 'RELEASED' ? [outcome.assessment] : []);
-
-/** Runs a statement, again after a deadlock or a serialization conflict. */
-async function repeated<Result>(statement: () => Promise<Result>): Promise<Result> {
-  for (let repeats = 0; ; repeats++) {
-    try {
-      return await statement();
-    } catch (error) {
-      if (repeats >= maxRepeats || !isWorthRepeating(error)) throw error;
-    }
-  }
-}

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { announce, type Change } from './announce.ts';
 import { type Actor, type Assessment, type AssessmentKey, type AssessmentWithData, keyString } from './assessment.ts';
 import { type AuditEntry, auditWindow, readAuditTrails } from './audit-trail.ts';
 import type {
@@ -96,8 +97,9 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     cache.start();
     const indexer = new SearchIndexer({ db, log, everyMs: options.reconcileMs ?? 5_000 });
     const retry = { baseMs: options.retryBaseMs ?? 1_000, capMs: options.retryCapMs ?? 300_000 };
-    const queue = new Queue({
-      ...{ db, hub, cache, log, retry },
+    const announceAll = (changes: readonly Change[]): void => announce({ cache, hub, indexer, queue }, changes);
+    const queue: Queue = new Queue({
+      ...{ db, hub, log, retry, announce: announceAll },
       reconcileMs: options.reconcileMs ?? 5_000,
       maintenanceMs: options.maintenanceMs ?? 1_000,
       lockPatienceMs: options.lockPatienceMs ?? 10_000,
@@ -106,7 +108,7 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     hub.start();
     indexer.start();
     queue.start();
-    return new AssessmentStore(options, { db, bus, cache, hub, indexer, queue, retry });
+    return new AssessmentStore(options, { db, bus, cache, hub, indexer, queue, retry, announce: announceAll });
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -128,6 +130,7 @@ interface Parts {
   indexer: SearchIndexer;
   queue: Queue;
   retry: RetryPolicy;
+  announce: (changes: readonly Change[]) => void;
 }
 
 /**
@@ -145,15 +148,11 @@ export class AssessmentStore {
   #stopping: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
-    const { db, hub, cache, indexer, queue, retry } = parts;
+    const { db, hub, cache, indexer, retry } = parts;
     this.#options = options;
     this.#parts = parts;
     this.#commands = new Commands({
-      ...{ db, hub, cache, retry, log: options.log },
-      onChanged: (assessments) => {
-        indexer.wake();
-        queue.note(assessments);
-      },
+      ...{ db, retry, announce: parts.announce, log: options.log },
       maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
       concurrency: options.commandConcurrency ?? 2,
       lockPatienceMs: options.lockPatienceMs ?? 10_000,

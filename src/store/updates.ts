@@ -1,5 +1,6 @@
 import type { Assessment } from './assessment.ts';
 import { encodeCursor } from './cursor.ts';
+import { parseJson } from './json.ts';
 import { type AssessmentState, kindOfChange, type UpdateKind } from './lifecycle.ts';
 
 /** One change of one assessment, with the assessment as it was after it. */
@@ -30,18 +31,10 @@ export const encodeUpdates = (origin: string, updates: readonly AssessmentUpdate
 
 /** The updates of a message, or undefined when it is none of ours, or comes from `self`. */
 export function decodeUpdates(message: string, self: string): AssessmentUpdate[] | undefined {
-  const decoded: unknown = parse(message);
+  const decoded: unknown = parseJson(message);
   const { origin, updates } = Object(decoded) as { origin?: unknown; updates?: unknown };
   if (typeof origin !== 'string' || origin === self || !Array.isArray(updates)) return undefined;
   return updates.filter(isUpdate).map(reviveDates);
-}
-
-function parse(message: string): unknown {
-  try {
-    return JSON.parse(message);
-  } catch {
-    return undefined;
-  }
 }
 
 function isUpdate(update: unknown): update is AssessmentUpdate {
@@ -57,7 +50,7 @@ const reviveDates = (update: AssessmentUpdate): AssessmentUpdate => ({ ...update
 
 /** An assessment that was kept as JSON, or undefined when the text is none. */
 export function parseAssessment(text: string): Assessment | undefined {
-  const assessment = parse(text);
+  const assessment = parseJson(text);
   return isAssessment(assessment) ? reviveAssessment(assessment) : undefined;
 }
 

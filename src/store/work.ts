@@ -1,4 +1,5 @@
 import type { Assessment } from './assessment.ts';
+import { parseJson } from './json.ts';
 
 /** That so many assessments of a type have become ready to be claimed. A hint: claims find out for themselves. */
 export interface WorkNotice {
@@ -25,17 +26,9 @@ export const encodeWork = (origin: string, work: readonly WorkNotice[]): string 
 
 /** The notices of a message, or undefined when it is none of ours, or comes from `self`. */
 export function decodeWork(message: string, self: string): WorkNotice[] | undefined {
-  const { origin, work } = Object(parse(message)) as { origin?: unknown; work?: unknown };
+  const { origin, work } = Object(parseJson(message)) as { origin?: unknown; work?: unknown };
   if (typeof origin !== 'string' || origin === self || !Array.isArray(work)) return undefined;
   return work.filter(isNotice);
-}
-
-function parse(message: string): unknown {
-  try {
-    return JSON.parse(message);
-  } catch {
-    return undefined;
-  }
 }
 
 function isNotice(value: unknown): value is WorkNotice {

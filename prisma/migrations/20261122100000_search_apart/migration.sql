@@ -1,5 +1,5 @@
 -- Full-text search moves off the rows that commands change. There, every transition wrote a new version of the whole vector and of its entries
--- in the GIN index: 500 of the 610 microseconds that the database spent on one lifecycle. Now a change only notes that its words are waiting; a
+-- in the GIN index: more than half of what the database spent on a lifecycle. Now a change only notes that its words are waiting; a
 -- maintenance loop takes them out, and until it has, a search reads the waiting rows themselves.
 
 CREATE TABLE "assessment_search" (
