@@ -1,5 +1,13 @@
 import { GraphQLError } from 'graphql';
-import { InvalidInputError, isDatabaseAway, isStatementTimeout, type Logger, RefusalError, UnavailableError } from '../store/index.ts';
+import {
+  CursorExpiredError,
+  InvalidInputError,
+  isDatabaseAway,
+  isStatementTimeout,
+  type Logger,
+  RefusalError,
+  UnavailableError,
+} from '../store/index.ts';
 
 /** Which request an error belongs to, for the log. */
 export interface ErrorPlace {
@@ -38,6 +46,7 @@ function refusal(cause: unknown, error: unknown): GraphQLError | undefined {
   if (cause instanceof InvalidInputError) {
     return rebuilt(error, cause.message, { code: 'BAD_USER_INPUT', argument: cause.fields[0]?.path[0] ?? null, fields: cause.fields });
   }
+  if (cause instanceof CursorExpiredError) return rebuilt(error, cause.message, { code: cause.code, argument: 'after' });
   if (cause instanceof RefusalError) return rebuilt(error, cause.message, { code: cause.code });
   if (cause instanceof UnavailableError) return rebuilt(error, cause.message, { code: cause.code, retryAfterMs: cause.retryAfterMs });
   return undefined;
@@ -62,6 +71,10 @@ function rebuilt(error: unknown, message: string, extensions: Record<string, unk
   const { nodes = null, source = null, positions = null, path = null } = error;
   return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
+
+/** The error with this code, unless it has one of its own. */
+export const withCode = (error: GraphQLError, code: string): GraphQLError =>
+  error.extensions['code'] === undefined ? rebuilt(error, error.message, { ...error.extensions, code }) : error;
 
 /** The error as a message of a socket: without the HTTP status that it carries for the other transport. */
 export function withoutHttpStatus(error: GraphQLError): GraphQLError {

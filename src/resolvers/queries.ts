@@ -22,6 +22,8 @@ export const assessments = async (_: unknown, args: ListAssessments, { store, ac
 export const waitForAssessment = (_: unknown, args: WaitForCompletion, { store, actor, signal }: Context) =>
   store.waitForCompletion(args, actor, signal);
 
+export const feedCursor = (_: unknown, __: object, { store, actor }: Context) => store.feedCursor(actor);
+
 export const node = (_: unknown, { id }: { id: string | number }, context: Context) => loadNode(String(id), 'id', context);
 
 export const nodes = (_: unknown, { ids }: { ids: (string | number)[] }, context: Context) => {

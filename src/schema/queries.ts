@@ -75,6 +75,11 @@ builder.queryType({
       },
       resolve: resolvers.assessments,
     }),
+    feedCursor: t.string({
+      description:
+        'The cursor of a feed that begins now. Taken before a list is read, an `assessmentFeed` after it brings every change that the list does not show.',
+      resolve: resolvers.feedCursor,
+    }),
     waitForAssessment: t.field({
       type: WaitForAssessmentPayload,
       description: 'Answers as soon as the assessment is terminal, or with `timedOut: true` and the state it has by then.',

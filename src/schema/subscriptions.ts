@@ -3,6 +3,7 @@ import type { AssessmentUpdate as Update } from '../store/index.ts';
 import { AssessmentNode } from './assessment.ts';
 import { builder } from './builder.ts';
 import { AssessmentState, AssessmentUpdateKind } from './enums.ts';
+import { AssessmentFilter } from './inputs.ts';
 
 const AssessmentUpdate = builder.objectRef<Update>('AssessmentUpdate').implement({
   description: 'One change of an assessment, with the assessment as it was after it.',
@@ -14,7 +15,10 @@ const AssessmentUpdate = builder.objectRef<Update>('AssessmentUpdate').implement
       description: 'The state before; null for CREATED and SNAPSHOT.',
     }),
     assessment: t.expose('assessment', { type: AssessmentNode, description: 'The assessment after the change.' }),
-    cursor: t.string({ description: 'Names this update; opaque.', resolve: resolvers.updateCursor }),
+    cursor: t.string({
+      description: 'Names this update; opaque. In a feed: where another one goes on, just after this update.',
+      resolve: resolvers.updateCursor,
+    }),
   }),
 });
 
@@ -34,6 +38,27 @@ builder.subscriptionType({
         }),
       },
       subscribe: resolvers.assessmentUpdated,
+      resolve: (update: Update) => update,
+    }),
+    assessmentFeed: t.field({
+      type: AssessmentUpdate,
+      description:
+        'Many assessments, for dashboards: every change that matches `where`, in commit order, each exactly once, with the assessment as it was at that version. ' +
+        'With `after`, what was missed is replayed from the audit trail, then it goes on live, without gap, duplicate or reordering within an assessment; ' +
+        'without it the feed begins now. An assessment that stops matching is told of once more, with its last update. ' +
+        'A slow client gets everything, late: the service replays at the speed of its reading. It never completes by itself. ' +
+        'A cursor that can no longer be followed, since the changes after it have been deleted, is refused with extensions.code CURSOR_EXPIRED: read the list anew, and open a feed from `feedCursor`.',
+      args: {
+        where: t.arg({
+          type: AssessmentFilter,
+          description: 'Which assessments, by how they are after a change or were before it. Default: all.',
+        }),
+        after: t.arg.string({
+          description:
+            'The `cursor` of the last update that the client has seen, or `feedCursor`; "0" for all that the audit trail holds. Default: from now on.',
+        }),
+      },
+      subscribe: resolvers.assessmentFeed,
       resolve: (update: Update) => update,
     }),
   }),

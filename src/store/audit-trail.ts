@@ -11,7 +11,9 @@ export type AuditEntry = AuditRow;
 const columns = Prisma.sql`a.seq, a.tenant_id as "tenantId", a.assessment_id as "assessmentId", upper(a.old_state::text) as "oldState",
   upper(a.new_state::text) as "newState", a.version_from as "versionFrom", a.version_to as "versionTo", a.changed_by as "changedBy",
   a.change_reason as "changeReason", a.progress, a.message, a.error_message as "errorMessage", a.retry_count as "retryCount",
-  a.next_retry_at as "nextRetryAt", a.claimed_by as "claimedBy", a.created_at as "createdAt"`;
+  a.next_retry_at as "nextRetryAt", a.claimed_by as "claimedBy", a.created_at as "createdAt", a.server_name as "serverName",
+  a.priority, a.max_retries as "maxRetries", a.timeout_ms as "timeoutMs", a.started_at as "startedAt", a.claimed_at as "claimedAt",
+  a.claim_expires_at as "claimExpiresAt"`;
 
 const kind = 'AUDIT';
 const maxVersion = 2_147_483_647;

@@ -10,6 +10,8 @@ export interface BusListener {
   onUpdates: (updates: readonly AssessmentUpdate[]) => void;
   /** Assessments have become ready to be claimed, by what another process did. */
   onWork: (work: readonly WorkNotice[]) => void;
+  /** Another process has changed something; told to those who have attached to changes. */
+  onChanges: () => void;
   /** Updates may have been lost: the connection was, or a subscription was confirmed late. */
   onGap: () => void;
 }
@@ -29,6 +31,10 @@ export interface Bus {
   attach(key: string): Promise<void>;
   /** Takes one `attach` back. */
   detach(key: string): void;
+  /** Begins to be told that other processes change something, whatever it is. Resolves as `attach` does. */
+  attachChanges(): Promise<void>;
+  /** Takes one `attachChanges` back. */
+  detachChanges(): void;
   /** Asks the bus for a sign of life; latency in milliseconds. Never throws. */
   check(): Promise<BusStatus>;
 }

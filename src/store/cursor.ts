@@ -73,7 +73,7 @@ export function decodeCursor(kind: string, cursor: string, argument: string): un
   const text = Buffer.from(cursor, 'base64url').toString();
   const body = text.slice(checksumLength);
   const isOurs =
-    cursor.length <= 1_024 && Buffer.from(text).toString('base64url') === cursor && text.slice(0, checksumLength) === checksum(body);
+    cursor.length <= maxLength && Buffer.from(text).toString('base64url') === cursor && text.slice(0, checksumLength) === checksum(body);
   const parsed = isOurs ? parseJson(body) : undefined;
   if (!Array.isArray(parsed)) throw notACursor(argument);
   const [of, ...place]: unknown[] = parsed;
@@ -91,6 +91,8 @@ export const notACursor = (argument: string): InvalidInputError =>
   ]);
 
 const checksumLength = 8;
+/** A place in a feed names every transaction that was under way. */
+const maxLength = 16_384;
 const checksum = (body: string): string =>
   createHash('sha256').update('assessment-store cursor').update(body).digest('hex').slice(0, checksumLength);
 const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

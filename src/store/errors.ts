@@ -121,3 +121,13 @@ export class UnavailableError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** CURSOR_EXPIRED: what followed the cursor of a feed is no longer all there. Start afresh: read the list, and open a feed without a cursor. */
+export class CursorExpiredError extends Error {
+  override readonly name = 'CursorExpiredError';
+  readonly code = 'CURSOR_EXPIRED';
+
+  constructor(reason = 'assessments that changed after it have been deleted since') {
+    super(`The feed cannot go on from this cursor: ${reason}. Read the list anew and open a feed without \`after\`.`);
+  }
+}

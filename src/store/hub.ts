@@ -25,6 +25,13 @@ export interface WorkListener {
   reconcile(): void;
 }
 
+/** Who reads the log of all changes, and wants to know when there is more. */
+export interface ChangeListener {
+  hint(): void;
+  /** Reads what there is; true when it has, so that everybody who watches has been told. */
+  catchUp(): Promise<boolean>;
+}
+
 /**
  * Brings every change to those who watch the assessment. The database is the truth and every message a hint: on each tick, after a
  * gap on the bus, and where an update suggests that one was missed, the hub reads what is newer than its watches know, in one
@@ -37,6 +44,7 @@ export class Hub {
   #reconciling: Promise<number> | undefined;
   #again = false;
   #workListener: WorkListener | undefined;
+  #changeListener: ChangeListener | undefined;
   #stopped = false;
 
   constructor(options: HubOptions) {
@@ -47,12 +55,14 @@ export class Hub {
     this.#options.bus?.start({
       onUpdates: (updates) => this.#deliver(updates),
       onWork: (work) => this.#workListener?.offer(work),
+      onChanges: () => this.#changeListener?.hint(),
       onGap: () => {
+        this.#changeListener?.hint();
         this.#reconcileSoon();
         this.#workListener?.reconcile();
       },
     });
-    this.#timer = setInterval(() => this.#reconcileSoon(), this.#options.reconcileMs ?? 5_000).unref();
+    this.#timer = setInterval(() => void this.#tick(), this.#options.reconcileMs ?? 5_000).unref();
   }
 
   /** Ends every watch with an UnavailableError, and takes no more; what is published still goes to the other processes. */
@@ -96,6 +106,17 @@ export class Hub {
     if (updates.length === 0) return;
     this.#deliver(updates);
     this.#options.bus?.publish(updates);
+    this.#changeListener?.hint();
+  }
+
+  /** Delivers here what was read in the log of all changes. */
+  offer(updates: readonly AssessmentUpdate[]): void {
+    if (this.#watches.size > 0) this.#deliver(updates);
+  }
+
+  /** Tells of changes, by this process and by others, and on every tick. */
+  listenForChanges(listener: ChangeListener): void {
+    this.#changeListener = listener;
   }
 
   /** Hands what other processes tell of work to the queue. */
@@ -126,6 +147,12 @@ export class Hub {
       if ([...watches].some((watch) => watch.mayHaveMissedAnEnd(update))) this.#reconcileSoon();
       else this.#offer(update);
     }
+  }
+
+  /** What a reader of the log has read has reached the watches too: one query is enough for both. */
+  async #tick(): Promise<void> {
+    const told = this.#changeListener !== undefined && (await this.#changeListener.catchUp());
+    if (!told) this.#reconcileSoon();
   }
 
   #offer(update: AssessmentUpdate): void {

@@ -1,4 +1,15 @@
+export { storeAsAssessments } from './as-assessments.ts';
 export type { Actor, Assessment, AssessmentData, AssessmentKey, AssessmentWithData, JsonObject } from './assessment.ts';
+export type {
+  Assessments,
+  AssessmentView,
+  AuditEntryView,
+  Awaited,
+  ClaimedView,
+  CreatedView,
+  FeedUpdateView,
+  UpdateView,
+} from './assessments.ts';
 export type { AuditEntry } from './audit-trail.ts';
 export type {
   BatchCancelAssessments,
@@ -9,9 +20,12 @@ export type {
   CleanupOldAssessments,
 } from './batch-inputs.ts';
 export type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claimed.ts';
+export { ClosedError } from './closed-error.ts';
 export type { Connection, Page } from './cursor.ts';
 export { isDatabaseAway, isStatementTimeout } from './database.ts';
 export * from './errors.ts';
+export type { Feed, FeedAssessments } from './feed.ts';
+export type { FeedEntry } from './feed-window.ts';
 export type { AssessmentFilter } from './filter.ts';
 export type { HealthCheck, HealthState, HealthStatus } from './health.ts';
 export type {
@@ -34,5 +48,6 @@ export type { QueueStatus } from './queue-status.ts';
 export { type AssessmentOptions, optionsOf } from './request.ts';
 export type { AssessmentStats, StatsBucket, StatsQuery } from './stats.ts';
 export { AssessmentStore, openStore, type StoreOptions } from './store.ts';
+export type { UpdateSource } from './update-source.ts';
 export { type AssessmentUpdate, updateCursor } from './updates.ts';
 export type { WaitForCompletion, WatchAssessment } from './wait.ts';

@@ -96,7 +96,7 @@ export class RedisBus implements Bus {
       return;
     }
     const messages = [...this.#byChannel(updates)].map(([channel, group]) => [channel, encodeUpdates(this.#self, group)] as const);
-    this.#send(messages);
+    this.#send([...messages, [this.#changesChannel, this.#self]]);
   }
 
   publishWork(work: readonly WorkNotice[]): void {
@@ -138,8 +138,23 @@ export class RedisBus implements Bus {
       });
   }
 
-  async attach(key: string): Promise<void> {
-    const channel = this.#channelOf(key);
+  attach(key: string): Promise<void> {
+    return this.#attachTo(this.#channelOf(key));
+  }
+
+  detach(key: string): void {
+    this.#detachFrom(this.#channelOf(key));
+  }
+
+  attachChanges(): Promise<void> {
+    return this.#attachTo(this.#changesChannel);
+  }
+
+  detachChanges(): void {
+    this.#detachFrom(this.#changesChannel);
+  }
+
+  async #attachTo(channel: string): Promise<void> {
     let shard = this.#shards.get(channel);
     if (shard === undefined) {
       shard = { attached: 0, confirmed: this.#subscribe(channel) };
@@ -149,8 +164,7 @@ export class RedisBus implements Bus {
     await shard.confirmed;
   }
 
-  detach(key: string): void {
-    const channel = this.#channelOf(key);
+  #detachFrom(channel: string): void {
     const shard = this.#shards.get(channel);
     if (shard === undefined || --shard.attached > 0) return;
     this.#shards.delete(channel);
@@ -171,6 +185,10 @@ export class RedisBus implements Bus {
 
   get #gapChannel(): string {
     return `${this.#options.prefix}:gaps`;
+  }
+
+  get #changesChannel(): string {
+    return `${this.#options.prefix}:changes`;
   }
 
   get #workChannel(): string {
@@ -222,6 +240,10 @@ export class RedisBus implements Bus {
     if (channel === this.#workChannel) {
       const work = decodeWork(message, this.#self);
       if (work !== undefined) this.#listener?.onWork(work);
+      return;
+    }
+    if (channel === this.#changesChannel) {
+      if (message !== this.#self) this.#listener?.onChanges();
       return;
     }
     const updates = decodeUpdates(message, this.#self);

@@ -20,6 +20,8 @@ import { Commands } from './commands.ts';
 import type { Connection, Page } from './cursor.ts';
 import { type Database, openDatabase } from './database.ts';
 import { NotFoundError, type RefusalError } from './errors.ts';
+import { Feed, type FeedAssessments } from './feed.ts';
+import { FeedLog } from './feed-log.ts';
 import { type HealthStatus, readHealth } from './health.ts';
 import { Hub } from './hub.ts';
 import {
@@ -34,6 +36,7 @@ import {
 } from './inputs.ts';
 import { countAssessments, type ListAssessments, listAssessments } from './list-assessments.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
+import { encodePlace } from './log-place.ts';
 import type { Logger } from './logger.ts';
 import type { Created } from './new-assessment.ts';
 import { Queue } from './queue.ts';
@@ -62,6 +65,8 @@ export interface StoreOptions {
   cacheEntries?: number;
   /** How often watched assessments are compared with the database, in milliseconds. Default 5,000. */
   reconcileMs?: number;
+  /** How many of the newest changes are kept in memory for feeds; who reads slower than that reads from the database. Default 10,000. */
+  feedBuffer?: number;
   /** Largest request or result, in bytes of JSON. Default 1 MiB. */
   maxBodyBytes?: number;
   /** Most command statements of a kind under way at a time. Default 2. */
@@ -105,10 +110,16 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
       lockPatienceMs: options.lockPatienceMs ?? 10_000,
     });
     hub.listenForWork(queue);
+    const feedLog = new FeedLog({
+      ...{ db, bus, log },
+      onEntries: (entries) => hub.offer(entries),
+      windowEntries: options.feedBuffer ?? 10_000,
+    });
+    hub.listenForChanges(feedLog);
     hub.start();
     indexer.start();
     queue.start();
-    return new AssessmentStore(options, { db, bus, cache, hub, indexer, queue, retry, announce: announceAll });
+    return new AssessmentStore(options, { db, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll });
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -127,6 +138,7 @@ interface Parts {
   bus: RedisBus | undefined;
   cache: AssessmentCache;
   hub: Hub;
+  feedLog: FeedLog;
   indexer: SearchIndexer;
   queue: Queue;
   retry: RetryPolicy;
@@ -313,6 +325,20 @@ export class AssessmentStore {
     return this.#waiting.watch(input, actor);
   }
 
+  /**
+   * Every change of the tenant's assessments that match, in commit order and each exactly once: what has followed the cursor `after` first,
+   * then what happens from now on. An assessment that stops matching is told of once more. Break off the loop, or call `return()`, to stop.
+   * @throws InvalidInputError, CursorExpiredError, UnavailableError (the store stops)
+   */
+  feedAssessments(input: FeedAssessments, actor: Actor): Promise<Feed> {
+    return Feed.open(this.#parts.feedLog, input, actor.tenantId);
+  }
+
+  /** The cursor of a feed that begins now. Taken before a list is read, a feed after it brings every change that the list does not show. */
+  async feedCursor(_actor: Actor): Promise<string> {
+    return encodePlace(await this.#parts.feedLog.now());
+  }
+
   /** One page of the assessments that match. @throws InvalidInputError */
   listAssessments(list: ListAssessments, actor: Actor): Promise<Connection<Assessment>> {
     return listAssessments(this.#parts.db, actor.tenantId, list);
@@ -363,9 +389,15 @@ export class AssessmentStore {
     return this.#parts.hub.size;
   }
 
-  /** Ends every wait and watch with an UnavailableError and takes no more, and a cleanup after its chunk; commands and reads go on. The first half of `stop()`. */
+  /** How many feeds there are now. */
+  get feeding(): number {
+    return this.#parts.feedLog.size;
+  }
+
+  /** Ends every wait, watch and feed with an UnavailableError and takes no more, and a cleanup after its chunk; commands and reads go on. The first half of `stop()`. */
   endWaits(): void {
     this.#parts.hub.endWatches();
+    this.#parts.feedLog.endFeeds();
     this.#parts.queue.endWaits();
     this.#cleanup.stop();
   }
@@ -385,6 +417,7 @@ export class AssessmentStore {
     await this.#commands.idle();
     await this.#parts.indexer.stop();
     await this.#parts.queue.stop();
+    await this.#parts.feedLog.stop();
     await this.#parts.hub.stop();
     await this.#parts.cache.stop();
     await this.#parts.db.$disconnect();

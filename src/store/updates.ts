@@ -2,6 +2,7 @@ import type { Assessment } from './assessment.ts';
 import { encodeCursor } from './cursor.ts';
 import { parseJson } from './json.ts';
 import { type AssessmentState, kindOfChange, type UpdateKind } from './lifecycle.ts';
+import { encodePlace, type LogPlace } from './log-place.ts';
 
 /** One change of one assessment, with the assessment as it was after it. */
 export interface AssessmentUpdate {
@@ -21,8 +22,12 @@ export const updateOf = (assessment: Assessment, previousState: AssessmentState 
 /** What a subscription begins with: the state that the assessment has now. */
 export const snapshotOf = (assessment: Assessment): AssessmentUpdate => ({ kind: 'SNAPSHOT', previousState: null, assessment });
 
-/** An opaque name for an update: the assessment and its version, which name one row of the audit trail. */
-export const updateCursor = ({ assessment }: AssessmentUpdate): string => encodeCursor('UPDATE', [assessment.id, assessment.version]);
+/**
+ * An opaque name for an update. Of a feed: the place in the log after it, from which another feed goes on. Of one assessment: its id and
+ * version.
+ */
+export const updateCursor = (update: AssessmentUpdate & { place?: LogPlace }): string =>
+  update.place === undefined ? encodeCursor('UPDATE', [update.assessment.id, update.assessment.version]) : encodePlace(update.place);
 
 const dateFields = ['nextRetryAt', 'claimedAt', 'claimExpiresAt', 'createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const;
 

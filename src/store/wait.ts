@@ -9,7 +9,7 @@ import { isTerminal } from './lifecycle.ts';
 import type { Watch } from './watch.ts';
 
 /** Longest wait, in milliseconds: ten minutes. */
-const maxWaitMs = 600_000;
+export const maxWaitMs = 600_000;
 const defaultWaitMs = 30_000;
 
 export interface WaitForCompletion {

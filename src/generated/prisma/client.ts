@@ -61,3 +61,13 @@ export type AssessmentSearch = Prisma.AssessmentSearchModel
  * Assessments whose words have changed since they were taken out.
  */
 export type AssessmentSearchPending = Prisma.AssessmentSearchPendingModel
+/**
+ * Model AssessmentLogCut
+ * How far deletions have cut into the audit trail as a log; the highest of both columns count.
+ */
+export type AssessmentLogCut = Prisma.AssessmentLogCutModel
+/**
+ * Model AssessmentLogEpoch
+ * One history of the cluster, within which transaction ids mean something.
+ */
+export type AssessmentLogEpoch = Prisma.AssessmentLogEpochModel

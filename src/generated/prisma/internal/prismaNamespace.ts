@@ -400,7 +400,9 @@ export const ModelName = {
   Assessment: 'Assessment',
   AssessmentAuditEntry: 'AssessmentAuditEntry',
   AssessmentSearch: 'AssessmentSearch',
-  AssessmentSearchPending: 'AssessmentSearchPending'
+  AssessmentSearchPending: 'AssessmentSearchPending',
+  AssessmentLogCut: 'AssessmentLogCut',
+  AssessmentLogEpoch: 'AssessmentLogEpoch'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -416,7 +418,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "assessment" | "assessmentAuditEntry" | "assessmentSearch" | "assessmentSearchPending"
+    modelProps: "assessment" | "assessmentAuditEntry" | "assessmentSearch" | "assessmentSearchPending" | "assessmentLogCut" | "assessmentLogEpoch"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -700,6 +702,138 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    AssessmentLogCut: {
+      payload: Prisma.$AssessmentLogCutPayload<ExtArgs>
+      fields: Prisma.AssessmentLogCutFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AssessmentLogCutFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AssessmentLogCutFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload>
+        }
+        findFirst: {
+          args: Prisma.AssessmentLogCutFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AssessmentLogCutFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload>
+        }
+        findMany: {
+          args: Prisma.AssessmentLogCutFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload>[]
+        }
+        delete: {
+          args: Prisma.AssessmentLogCutDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload>
+        }
+        update: {
+          args: Prisma.AssessmentLogCutUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload>
+        }
+        deleteMany: {
+          args: Prisma.AssessmentLogCutDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AssessmentLogCutUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AssessmentLogCutUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogCutPayload>[]
+        }
+        aggregate: {
+          args: Prisma.AssessmentLogCutAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAssessmentLogCut>
+        }
+        groupBy: {
+          args: Prisma.AssessmentLogCutGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentLogCutGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AssessmentLogCutCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentLogCutCountAggregateOutputType> | number
+        }
+      }
+    }
+    AssessmentLogEpoch: {
+      payload: Prisma.$AssessmentLogEpochPayload<ExtArgs>
+      fields: Prisma.AssessmentLogEpochFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AssessmentLogEpochFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AssessmentLogEpochFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>
+        }
+        findFirst: {
+          args: Prisma.AssessmentLogEpochFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AssessmentLogEpochFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>
+        }
+        findMany: {
+          args: Prisma.AssessmentLogEpochFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>[]
+        }
+        create: {
+          args: Prisma.AssessmentLogEpochCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>
+        }
+        createMany: {
+          args: Prisma.AssessmentLogEpochCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.AssessmentLogEpochCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>[]
+        }
+        delete: {
+          args: Prisma.AssessmentLogEpochDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>
+        }
+        update: {
+          args: Prisma.AssessmentLogEpochUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>
+        }
+        deleteMany: {
+          args: Prisma.AssessmentLogEpochDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AssessmentLogEpochUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AssessmentLogEpochUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>[]
+        }
+        upsert: {
+          args: Prisma.AssessmentLogEpochUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AssessmentLogEpochPayload>
+        }
+        aggregate: {
+          args: Prisma.AssessmentLogEpochAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAssessmentLogEpoch>
+        }
+        groupBy: {
+          args: Prisma.AssessmentLogEpochGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentLogEpochGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AssessmentLogEpochCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AssessmentLogEpochCountAggregateOutputType> | number
+        }
+      }
+    }
   }
 } & {
   other: {
@@ -794,7 +928,14 @@ export const AssessmentAuditEntryScalarFieldEnum = {
   errorMessage: 'errorMessage',
   retryCount: 'retryCount',
   nextRetryAt: 'nextRetryAt',
-  claimedBy: 'claimedBy'
+  claimedBy: 'claimedBy',
+  serverName: 'serverName',
+  priority: 'priority',
+  maxRetries: 'maxRetries',
+  timeoutMs: 'timeoutMs',
+  startedAt: 'startedAt',
+  claimedAt: 'claimedAt',
+  claimExpiresAt: 'claimExpiresAt'
 } as const
 
 export type AssessmentAuditEntryScalarFieldEnum = (typeof AssessmentAuditEntryScalarFieldEnum)[keyof typeof AssessmentAuditEntryScalarFieldEnum]
@@ -817,6 +958,23 @@ export const AssessmentSearchPendingScalarFieldEnum = {
 } as const
 
 export type AssessmentSearchPendingScalarFieldEnum = (typeof AssessmentSearchPendingScalarFieldEnum)[keyof typeof AssessmentSearchPendingScalarFieldEnum]
+
+
+export const AssessmentLogCutScalarFieldEnum = {
+  id: 'id',
+  seq: 'seq'
+} as const
+
+export type AssessmentLogCutScalarFieldEnum = (typeof AssessmentLogCutScalarFieldEnum)[keyof typeof AssessmentLogCutScalarFieldEnum]
+
+
+export const AssessmentLogEpochScalarFieldEnum = {
+  epoch: 'epoch',
+  history: 'history',
+  firstSeq: 'firstSeq'
+} as const
+
+export type AssessmentLogEpochScalarFieldEnum = (typeof AssessmentLogEpochScalarFieldEnum)[keyof typeof AssessmentLogEpochScalarFieldEnum]
 
 
 export const SortOrder = {
@@ -1160,6 +1318,8 @@ export type GlobalOmitConfig = {
   assessmentAuditEntry?: Prisma.AssessmentAuditEntryOmit
   assessmentSearch?: Prisma.AssessmentSearchOmit
   assessmentSearchPending?: Prisma.AssessmentSearchPendingOmit
+  assessmentLogCut?: Prisma.AssessmentLogCutOmit
+  assessmentLogEpoch?: Prisma.AssessmentLogEpochOmit
 }
 
 /* Types for Logging */

@@ -54,7 +54,9 @@ export const ModelName = {
   Assessment: 'Assessment',
   AssessmentAuditEntry: 'AssessmentAuditEntry',
   AssessmentSearch: 'AssessmentSearch',
-  AssessmentSearchPending: 'AssessmentSearchPending'
+  AssessmentSearchPending: 'AssessmentSearchPending',
+  AssessmentLogCut: 'AssessmentLogCut',
+  AssessmentLogEpoch: 'AssessmentLogEpoch'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -128,7 +130,14 @@ export const AssessmentAuditEntryScalarFieldEnum = {
   errorMessage: 'errorMessage',
   retryCount: 'retryCount',
   nextRetryAt: 'nextRetryAt',
-  claimedBy: 'claimedBy'
+  claimedBy: 'claimedBy',
+  serverName: 'serverName',
+  priority: 'priority',
+  maxRetries: 'maxRetries',
+  timeoutMs: 'timeoutMs',
+  startedAt: 'startedAt',
+  claimedAt: 'claimedAt',
+  claimExpiresAt: 'claimExpiresAt'
 } as const
 
 export type AssessmentAuditEntryScalarFieldEnum = (typeof AssessmentAuditEntryScalarFieldEnum)[keyof typeof AssessmentAuditEntryScalarFieldEnum]
@@ -151,6 +160,23 @@ export const AssessmentSearchPendingScalarFieldEnum = {
 } as const
 
 export type AssessmentSearchPendingScalarFieldEnum = (typeof AssessmentSearchPendingScalarFieldEnum)[keyof typeof AssessmentSearchPendingScalarFieldEnum]
+
+
+export const AssessmentLogCutScalarFieldEnum = {
+  id: 'id',
+  seq: 'seq'
+} as const
+
+export type AssessmentLogCutScalarFieldEnum = (typeof AssessmentLogCutScalarFieldEnum)[keyof typeof AssessmentLogCutScalarFieldEnum]
+
+
+export const AssessmentLogEpochScalarFieldEnum = {
+  epoch: 'epoch',
+  history: 'history',
+  firstSeq: 'firstSeq'
+} as const
+
+export type AssessmentLogEpochScalarFieldEnum = (typeof AssessmentLogEpochScalarFieldEnum)[keyof typeof AssessmentLogEpochScalarFieldEnum]
 
 
 export const SortOrder = {

@@ -32,6 +32,9 @@ export type AssessmentAuditEntryAvgAggregateOutputType = {
   versionTo: number | null
   progress: number | null
   retryCount: number | null
+  priority: number | null
+  maxRetries: number | null
+  timeoutMs: number | null
 }
 
 export type AssessmentAuditEntrySumAggregateOutputType = {
@@ -40,6 +43,9 @@ export type AssessmentAuditEntrySumAggregateOutputType = {
   versionTo: number | null
   progress: number | null
   retryCount: number | null
+  priority: number | null
+  maxRetries: number | null
+  timeoutMs: number | null
 }
 
 export type AssessmentAuditEntryMinAggregateOutputType = {
@@ -59,6 +65,13 @@ export type AssessmentAuditEntryMinAggregateOutputType = {
   retryCount: number | null
   nextRetryAt: Date | null
   claimedBy: string | null
+  serverName: string | null
+  priority: number | null
+  maxRetries: number | null
+  timeoutMs: number | null
+  startedAt: Date | null
+  claimedAt: Date | null
+  claimExpiresAt: Date | null
 }
 
 export type AssessmentAuditEntryMaxAggregateOutputType = {
@@ -78,6 +91,13 @@ export type AssessmentAuditEntryMaxAggregateOutputType = {
   retryCount: number | null
   nextRetryAt: Date | null
   claimedBy: string | null
+  serverName: string | null
+  priority: number | null
+  maxRetries: number | null
+  timeoutMs: number | null
+  startedAt: Date | null
+  claimedAt: Date | null
+  claimExpiresAt: Date | null
 }
 
 export type AssessmentAuditEntryCountAggregateOutputType = {
@@ -97,6 +117,13 @@ export type AssessmentAuditEntryCountAggregateOutputType = {
   retryCount: number
   nextRetryAt: number
   claimedBy: number
+  serverName: number
+  priority: number
+  maxRetries: number
+  timeoutMs: number
+  startedAt: number
+  claimedAt: number
+  claimExpiresAt: number
   _all: number
 }
 
@@ -107,6 +134,9 @@ export type AssessmentAuditEntryAvgAggregateInputType = {
   versionTo?: true
   progress?: true
   retryCount?: true
+  priority?: true
+  maxRetries?: true
+  timeoutMs?: true
 }
 
 export type AssessmentAuditEntrySumAggregateInputType = {
@@ -115,6 +145,9 @@ export type AssessmentAuditEntrySumAggregateInputType = {
   versionTo?: true
   progress?: true
   retryCount?: true
+  priority?: true
+  maxRetries?: true
+  timeoutMs?: true
 }
 
 export type AssessmentAuditEntryMinAggregateInputType = {
@@ -134,6 +167,13 @@ export type AssessmentAuditEntryMinAggregateInputType = {
   retryCount?: true
   nextRetryAt?: true
   claimedBy?: true
+  serverName?: true
+  priority?: true
+  maxRetries?: true
+  timeoutMs?: true
+  startedAt?: true
+  claimedAt?: true
+  claimExpiresAt?: true
 }
 
 export type AssessmentAuditEntryMaxAggregateInputType = {
@@ -153,6 +193,13 @@ export type AssessmentAuditEntryMaxAggregateInputType = {
   retryCount?: true
   nextRetryAt?: true
   claimedBy?: true
+  serverName?: true
+  priority?: true
+  maxRetries?: true
+  timeoutMs?: true
+  startedAt?: true
+  claimedAt?: true
+  claimExpiresAt?: true
 }
 
 export type AssessmentAuditEntryCountAggregateInputType = {
@@ -172,6 +219,13 @@ export type AssessmentAuditEntryCountAggregateInputType = {
   retryCount?: true
   nextRetryAt?: true
   claimedBy?: true
+  serverName?: true
+  priority?: true
+  maxRetries?: true
+  timeoutMs?: true
+  startedAt?: true
+  claimedAt?: true
+  claimExpiresAt?: true
   _all?: true
 }
 
@@ -278,6 +332,13 @@ export type AssessmentAuditEntryGroupByOutputType = {
   retryCount: number
   nextRetryAt: Date | null
   claimedBy: string | null
+  serverName: string | null
+  priority: number | null
+  maxRetries: number | null
+  timeoutMs: number | null
+  startedAt: Date | null
+  claimedAt: Date | null
+  claimExpiresAt: Date | null
   _count: AssessmentAuditEntryCountAggregateOutputType | null
   _avg: AssessmentAuditEntryAvgAggregateOutputType | null
   _sum: AssessmentAuditEntrySumAggregateOutputType | null
@@ -320,6 +381,13 @@ export type AssessmentAuditEntryWhereInput = {
   retryCount?: Prisma.IntFilter<"AssessmentAuditEntry"> | number
   nextRetryAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
   claimedBy?: Prisma.StringNullableFilter<"AssessmentAuditEntry"> | string | null
+  serverName?: Prisma.StringNullableFilter<"AssessmentAuditEntry"> | string | null
+  priority?: Prisma.IntNullableFilter<"AssessmentAuditEntry"> | number | null
+  maxRetries?: Prisma.IntNullableFilter<"AssessmentAuditEntry"> | number | null
+  timeoutMs?: Prisma.IntNullableFilter<"AssessmentAuditEntry"> | number | null
+  startedAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
+  claimedAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
+  claimExpiresAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
 }
 
 export type AssessmentAuditEntryOrderByWithRelationInput = {
@@ -339,6 +407,13 @@ export type AssessmentAuditEntryOrderByWithRelationInput = {
   retryCount?: Prisma.SortOrder
   nextRetryAt?: Prisma.SortOrderInput | Prisma.SortOrder
   claimedBy?: Prisma.SortOrderInput | Prisma.SortOrder
+  serverName?: Prisma.SortOrderInput | Prisma.SortOrder
+  priority?: Prisma.SortOrderInput | Prisma.SortOrder
+  maxRetries?: Prisma.SortOrderInput | Prisma.SortOrder
+  timeoutMs?: Prisma.SortOrderInput | Prisma.SortOrder
+  startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  claimedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  claimExpiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
 }
 
 export type AssessmentAuditEntryWhereUniqueInput = Prisma.AtLeast<{
@@ -362,6 +437,13 @@ export type AssessmentAuditEntryWhereUniqueInput = Prisma.AtLeast<{
   retryCount?: Prisma.IntFilter<"AssessmentAuditEntry"> | number
   nextRetryAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
   claimedBy?: Prisma.StringNullableFilter<"AssessmentAuditEntry"> | string | null
+  serverName?: Prisma.StringNullableFilter<"AssessmentAuditEntry"> | string | null
+  priority?: Prisma.IntNullableFilter<"AssessmentAuditEntry"> | number | null
+  maxRetries?: Prisma.IntNullableFilter<"AssessmentAuditEntry"> | number | null
+  timeoutMs?: Prisma.IntNullableFilter<"AssessmentAuditEntry"> | number | null
+  startedAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
+  claimedAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
+  claimExpiresAt?: Prisma.DateTimeNullableFilter<"AssessmentAuditEntry"> | Date | string | null
 }, "seq" | "tenantId_assessmentId_versionTo">
 
 export type AssessmentAuditEntryOrderByWithAggregationInput = {
@@ -381,6 +463,13 @@ export type AssessmentAuditEntryOrderByWithAggregationInput = {
   retryCount?: Prisma.SortOrder
   nextRetryAt?: Prisma.SortOrderInput | Prisma.SortOrder
   claimedBy?: Prisma.SortOrderInput | Prisma.SortOrder
+  serverName?: Prisma.SortOrderInput | Prisma.SortOrder
+  priority?: Prisma.SortOrderInput | Prisma.SortOrder
+  maxRetries?: Prisma.SortOrderInput | Prisma.SortOrder
+  timeoutMs?: Prisma.SortOrderInput | Prisma.SortOrder
+  startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  claimedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  claimExpiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
   _count?: Prisma.AssessmentAuditEntryCountOrderByAggregateInput
   _avg?: Prisma.AssessmentAuditEntryAvgOrderByAggregateInput
   _max?: Prisma.AssessmentAuditEntryMaxOrderByAggregateInput
@@ -408,6 +497,13 @@ export type AssessmentAuditEntryScalarWhereWithAggregatesInput = {
   retryCount?: Prisma.IntWithAggregatesFilter<"AssessmentAuditEntry"> | number
   nextRetryAt?: Prisma.DateTimeNullableWithAggregatesFilter<"AssessmentAuditEntry"> | Date | string | null
   claimedBy?: Prisma.StringNullableWithAggregatesFilter<"AssessmentAuditEntry"> | string | null
+  serverName?: Prisma.StringNullableWithAggregatesFilter<"AssessmentAuditEntry"> | string | null
+  priority?: Prisma.IntNullableWithAggregatesFilter<"AssessmentAuditEntry"> | number | null
+  maxRetries?: Prisma.IntNullableWithAggregatesFilter<"AssessmentAuditEntry"> | number | null
+  timeoutMs?: Prisma.IntNullableWithAggregatesFilter<"AssessmentAuditEntry"> | number | null
+  startedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"AssessmentAuditEntry"> | Date | string | null
+  claimedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"AssessmentAuditEntry"> | Date | string | null
+  claimExpiresAt?: Prisma.DateTimeNullableWithAggregatesFilter<"AssessmentAuditEntry"> | Date | string | null
 }
 
 export type AssessmentAuditEntryCreateInput = {
@@ -427,6 +523,13 @@ export type AssessmentAuditEntryCreateInput = {
   retryCount: number
   nextRetryAt?: Date | string | null
   claimedBy?: string | null
+  serverName?: string | null
+  priority?: number | null
+  maxRetries?: number | null
+  timeoutMs?: number | null
+  startedAt?: Date | string | null
+  claimedAt?: Date | string | null
+  claimExpiresAt?: Date | string | null
 }
 
 export type AssessmentAuditEntryUncheckedCreateInput = {
@@ -446,6 +549,13 @@ export type AssessmentAuditEntryUncheckedCreateInput = {
   retryCount: number
   nextRetryAt?: Date | string | null
   claimedBy?: string | null
+  serverName?: string | null
+  priority?: number | null
+  maxRetries?: number | null
+  timeoutMs?: number | null
+  startedAt?: Date | string | null
+  claimedAt?: Date | string | null
+  claimExpiresAt?: Date | string | null
 }
 
 export type AssessmentAuditEntryUpdateInput = {
@@ -465,6 +575,13 @@ export type AssessmentAuditEntryUpdateInput = {
   retryCount?: Prisma.IntFieldUpdateOperationsInput | number
   nextRetryAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  serverName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  priority?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  maxRetries?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  timeoutMs?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type AssessmentAuditEntryUncheckedUpdateInput = {
@@ -484,6 +601,13 @@ export type AssessmentAuditEntryUncheckedUpdateInput = {
   retryCount?: Prisma.IntFieldUpdateOperationsInput | number
   nextRetryAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  serverName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  priority?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  maxRetries?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  timeoutMs?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type AssessmentAuditEntryCreateManyInput = {
@@ -503,6 +627,13 @@ export type AssessmentAuditEntryCreateManyInput = {
   retryCount: number
   nextRetryAt?: Date | string | null
   claimedBy?: string | null
+  serverName?: string | null
+  priority?: number | null
+  maxRetries?: number | null
+  timeoutMs?: number | null
+  startedAt?: Date | string | null
+  claimedAt?: Date | string | null
+  claimExpiresAt?: Date | string | null
 }
 
 export type AssessmentAuditEntryUpdateManyMutationInput = {
@@ -522,6 +653,13 @@ export type AssessmentAuditEntryUpdateManyMutationInput = {
   retryCount?: Prisma.IntFieldUpdateOperationsInput | number
   nextRetryAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  serverName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  priority?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  maxRetries?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  timeoutMs?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type AssessmentAuditEntryUncheckedUpdateManyInput = {
@@ -541,6 +679,13 @@ export type AssessmentAuditEntryUncheckedUpdateManyInput = {
   retryCount?: Prisma.IntFieldUpdateOperationsInput | number
   nextRetryAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   claimedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  serverName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  priority?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  maxRetries?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  timeoutMs?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
+  startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  claimExpiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type AssessmentAuditEntryTenantIdAssessmentIdVersionToCompoundUniqueInput = {
@@ -566,6 +711,13 @@ export type AssessmentAuditEntryCountOrderByAggregateInput = {
   retryCount?: Prisma.SortOrder
   nextRetryAt?: Prisma.SortOrder
   claimedBy?: Prisma.SortOrder
+  serverName?: Prisma.SortOrder
+  priority?: Prisma.SortOrder
+  maxRetries?: Prisma.SortOrder
+  timeoutMs?: Prisma.SortOrder
+  startedAt?: Prisma.SortOrder
+  claimedAt?: Prisma.SortOrder
+  claimExpiresAt?: Prisma.SortOrder
 }
 
 export type AssessmentAuditEntryAvgOrderByAggregateInput = {
@@ -574,6 +726,9 @@ export type AssessmentAuditEntryAvgOrderByAggregateInput = {
   versionTo?: Prisma.SortOrder
   progress?: Prisma.SortOrder
   retryCount?: Prisma.SortOrder
+  priority?: Prisma.SortOrder
+  maxRetries?: Prisma.SortOrder
+  timeoutMs?: Prisma.SortOrder
 }
 
 export type AssessmentAuditEntryMaxOrderByAggregateInput = {
@@ -593,6 +748,13 @@ export type AssessmentAuditEntryMaxOrderByAggregateInput = {
   retryCount?: Prisma.SortOrder
   nextRetryAt?: Prisma.SortOrder
   claimedBy?: Prisma.SortOrder
+  serverName?: Prisma.SortOrder
+  priority?: Prisma.SortOrder
+  maxRetries?: Prisma.SortOrder
+  timeoutMs?: Prisma.SortOrder
+  startedAt?: Prisma.SortOrder
+  claimedAt?: Prisma.SortOrder
+  claimExpiresAt?: Prisma.SortOrder
 }
 
 export type AssessmentAuditEntryMinOrderByAggregateInput = {
@@ -612,6 +774,13 @@ export type AssessmentAuditEntryMinOrderByAggregateInput = {
   retryCount?: Prisma.SortOrder
   nextRetryAt?: Prisma.SortOrder
   claimedBy?: Prisma.SortOrder
+  serverName?: Prisma.SortOrder
+  priority?: Prisma.SortOrder
+  maxRetries?: Prisma.SortOrder
+  timeoutMs?: Prisma.SortOrder
+  startedAt?: Prisma.SortOrder
+  claimedAt?: Prisma.SortOrder
+  claimExpiresAt?: Prisma.SortOrder
 }
 
 export type AssessmentAuditEntrySumOrderByAggregateInput = {
@@ -620,6 +789,9 @@ export type AssessmentAuditEntrySumOrderByAggregateInput = {
   versionTo?: Prisma.SortOrder
   progress?: Prisma.SortOrder
   retryCount?: Prisma.SortOrder
+  priority?: Prisma.SortOrder
+  maxRetries?: Prisma.SortOrder
+  timeoutMs?: Prisma.SortOrder
 }
 
 export type BigIntFieldUpdateOperationsInput = {
@@ -653,6 +825,13 @@ export type AssessmentAuditEntrySelect<ExtArgs extends runtime.Types.Extensions.
   retryCount?: boolean
   nextRetryAt?: boolean
   claimedBy?: boolean
+  serverName?: boolean
+  priority?: boolean
+  maxRetries?: boolean
+  timeoutMs?: boolean
+  startedAt?: boolean
+  claimedAt?: boolean
+  claimExpiresAt?: boolean
 }, ExtArgs["result"]["assessmentAuditEntry"]>
 
 export type AssessmentAuditEntrySelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -672,6 +851,13 @@ export type AssessmentAuditEntrySelectCreateManyAndReturn<ExtArgs extends runtim
   retryCount?: boolean
   nextRetryAt?: boolean
   claimedBy?: boolean
+  serverName?: boolean
+  priority?: boolean
+  maxRetries?: boolean
+  timeoutMs?: boolean
+  startedAt?: boolean
+  claimedAt?: boolean
+  claimExpiresAt?: boolean
 }, ExtArgs["result"]["assessmentAuditEntry"]>
 
 export type AssessmentAuditEntrySelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -691,6 +877,13 @@ export type AssessmentAuditEntrySelectUpdateManyAndReturn<ExtArgs extends runtim
   retryCount?: boolean
   nextRetryAt?: boolean
   claimedBy?: boolean
+  serverName?: boolean
+  priority?: boolean
+  maxRetries?: boolean
+  timeoutMs?: boolean
+  startedAt?: boolean
+  claimedAt?: boolean
+  claimExpiresAt?: boolean
 }, ExtArgs["result"]["assessmentAuditEntry"]>
 
 export type AssessmentAuditEntrySelectScalar = {
@@ -710,9 +903,16 @@ export type AssessmentAuditEntrySelectScalar = {
   retryCount?: boolean
   nextRetryAt?: boolean
   claimedBy?: boolean
+  serverName?: boolean
+  priority?: boolean
+  maxRetries?: boolean
+  timeoutMs?: boolean
+  startedAt?: boolean
+  claimedAt?: boolean
+  claimExpiresAt?: boolean
 }
 
-export type AssessmentAuditEntryOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"seq" | "tenantId" | "assessmentId" | "oldState" | "newState" | "versionFrom" | "versionTo" | "changedBy" | "changeReason" | "createdAt" | "progress" | "message" | "errorMessage" | "retryCount" | "nextRetryAt" | "claimedBy", ExtArgs["result"]["assessmentAuditEntry"]>
+export type AssessmentAuditEntryOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"seq" | "tenantId" | "assessmentId" | "oldState" | "newState" | "versionFrom" | "versionTo" | "changedBy" | "changeReason" | "createdAt" | "progress" | "message" | "errorMessage" | "retryCount" | "nextRetryAt" | "claimedBy" | "serverName" | "priority" | "maxRetries" | "timeoutMs" | "startedAt" | "claimedAt" | "claimExpiresAt", ExtArgs["result"]["assessmentAuditEntry"]>
 
 export type $AssessmentAuditEntryPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "AssessmentAuditEntry"
@@ -737,6 +937,16 @@ export type $AssessmentAuditEntryPayload<ExtArgs extends runtime.Types.Extension
     retryCount: number
     nextRetryAt: Date | null
     claimedBy: string | null
+    serverName: string | null
+    /**
+     * Null in rows of the first two versions of the table, which show less of the assessment.
+     */
+    priority: number | null
+    maxRetries: number | null
+    timeoutMs: number | null
+    startedAt: Date | null
+    claimedAt: Date | null
+    claimExpiresAt: Date | null
   }, ExtArgs["result"]["assessmentAuditEntry"]>
   composites: {}
 }
@@ -1176,6 +1386,13 @@ export interface AssessmentAuditEntryFieldRefs {
   readonly retryCount: Prisma.FieldRef<"AssessmentAuditEntry", 'Int'>
   readonly nextRetryAt: Prisma.FieldRef<"AssessmentAuditEntry", 'DateTime'>
   readonly claimedBy: Prisma.FieldRef<"AssessmentAuditEntry", 'String'>
+  readonly serverName: Prisma.FieldRef<"AssessmentAuditEntry", 'String'>
+  readonly priority: Prisma.FieldRef<"AssessmentAuditEntry", 'Int'>
+  readonly maxRetries: Prisma.FieldRef<"AssessmentAuditEntry", 'Int'>
+  readonly timeoutMs: Prisma.FieldRef<"AssessmentAuditEntry", 'Int'>
+  readonly startedAt: Prisma.FieldRef<"AssessmentAuditEntry", 'DateTime'>
+  readonly claimedAt: Prisma.FieldRef<"AssessmentAuditEntry", 'DateTime'>
+  readonly claimExpiresAt: Prisma.FieldRef<"AssessmentAuditEntry", 'DateTime'>
 }
     
 
