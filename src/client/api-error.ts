@@ -1,9 +1,9 @@
-import { InvalidInputError, NotFoundError, UnavailableError } from '../store/errors.ts';
+import { CursorExpiredError, InvalidInputError, NotFoundError, UnavailableError } from '../store/errors.ts';
 
-/** The service answered with an error that has no class of its own: a fault of the service, a document that it does not understand. */
+/** The service answered with an error that has no class of its own: a fault of the service, a token that it does not accept, an answer that is none. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  /** `extensions.code` of the answer, or `HTTP_<status>` where there was none. */
+  /** `extensions.code` of the answer; `UNAUTHENTICATED`, `FORBIDDEN` or `HTTP_<status>` where it had none; `BAD_ANSWER` for what is no answer of this service. */
   readonly code: string;
   /** By which the operators of the service find it in their log. */
   readonly requestId: string | undefined;
@@ -17,41 +17,89 @@ export class ApiError extends Error {
 
 /** An error of a GraphQL answer. */
 export interface AnswerError {
-  message: string;
-  extensions?: Record<string, unknown>;
+  message?: unknown;
+  extensions?: unknown;
 }
+
+/** What is known of an UnavailableError beside what its caller sees. */
+interface Circumstances {
+  /** It is certain that nothing was done. */
+  untouched: boolean;
+  /** When the service itself asked to come again. */
+  retryAfterMs: number | undefined;
+}
+
+const circumstances = new WeakMap<Error, Circumstances>();
+
+/** What is known of an error that says that the service is away. */
+export const circumstancesOf = (error: Error): Circumstances => circumstances.get(error) ?? { untouched: false, retryAfterMs: undefined };
 
 const defaultRetryMs = 1_000;
 
+/** A failure to get an answer. `untouched`: whether it is certain that nothing was done; `retryAfterMs`: what the service asked for. */
+export function unavailable(
+  code: UnavailableError['code'],
+  message: string,
+  { untouched = false, retryAfterMs, cause }: Partial<Circumstances> & { cause?: unknown } = {},
+): UnavailableError {
+  const error = new UnavailableError(code, message, retryAfterMs ?? defaultRetryMs, cause === undefined ? undefined : { cause });
+  circumstances.set(error, { untouched, retryAfterMs });
+  return error;
+}
+
 /** A top-level error of an answer, as an error of the store where the store has one for it. */
-export function errorOf({ message, extensions = {} }: AnswerError, asked: { assessmentId?: unknown }): Error {
-  const { code, retryAfterMs, requestId } = extensions;
+export function errorOf(sent: AnswerError, asked: { assessmentId?: unknown }): Error {
+  const message = String(Object(sent).message);
+  const extensions = Object(Object(sent).extensions) as Record<string, unknown>;
+  const { code, limit, requestId } = extensions;
+  const retryAfterMs = Number.isFinite(extensions['retryAfterMs']) ? Number(extensions['retryAfterMs']) : undefined;
   switch (code) {
     case 'BAD_USER_INPUT':
     case 'INVALID_INPUT':
-      return new InvalidInputError(fieldsOf(message, extensions));
+      return Object.assign(new InvalidInputError(fieldsOf(message, extensions)), { message });
     case 'NOT_FOUND':
       return new NotFoundError(String(asked.assessmentId ?? ''));
+    case 'CURSOR_EXPIRED':
+      return Object.assign(new CursorExpiredError(), { message });
     case 'OVERLOADED':
     case 'TIMEOUT':
-      return new UnavailableError(code, message, typeof retryAfterMs === 'number' ? retryAfterMs : defaultRetryMs);
+      return unavailable(code, message, { retryAfterMs, untouched: limit !== undefined });
     case 'RATE_LIMITED':
-      return new UnavailableError('OVERLOADED', message, typeof retryAfterMs === 'number' ? retryAfterMs : defaultRetryMs);
+      return unavailable('OVERLOADED', message, { retryAfterMs, untouched: true });
     default:
-      return new ApiError(String(code ?? 'UNKNOWN'), message, typeof requestId === 'string' ? requestId : undefined);
+      return new ApiError(typeof code === 'string' ? code : 'UNKNOWN', message, typeof requestId === 'string' ? requestId : undefined);
   }
 }
 
-function fieldsOf(message: string, { fields, argument }: Record<string, unknown>): { path: string[]; message: string }[] {
-  if (Array.isArray(fields) && fields.length > 0) return fields as { path: string[]; message: string }[];
-  return [{ path: [typeof argument === 'string' ? argument : 'input'], message }];
+/** Where a value stands that GraphQL does not take: `at "input.updates[3].progress"`, or the variable as a whole. */
+const place = /^Variable "\$(\w+)"(?:.*? at "([^"]+)")?/;
+
+function fieldsOf(message: string, { fields, argument }: Record<string, unknown>): InvalidInputError['fields'] {
+  const sent = Array.isArray(fields) ? (fields as unknown[]).filter(isField) : [];
+  if (sent.length > 0) return sent.map(({ path, message }) => ({ path: path.map(String), message }));
+  if (typeof argument === 'string') return [{ path: [argument], message }];
+  const [, variable = 'input', at = variable] = place.exec(message) ?? [];
+  const path = at.split(/[.[\]]+/).filter((part) => part !== '');
+  return [{ path: path[0] === 'input' && path.length > 1 ? path.slice(1) : path, message }];
 }
 
-/** The service could not be reached, or broke off; it may have carried out what was asked. */
+const isField = (value: unknown): value is { path: unknown[]; message: string } =>
+  Array.isArray(Object(value).path) && typeof Object(value).message === 'string';
+
+/** The codes with which Node says that a connection could not be made: nothing was sent. Browsers do not tell. */
+const refusedCodes = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
+
+/** The service could not be reached, or broke off; it may have carried out what was asked, unless no connection could be made. */
 export function unreachable(url: string, error: unknown): UnavailableError {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const { code, message } = Object(cause) as { code?: unknown; message?: unknown };
-  return new UnavailableError('OVERLOADED', `the service at ${url} does not answer (${String(code ?? message)})`, defaultRetryMs, {
-    cause: error,
-  });
+  const inner: unknown = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const { code, reason, message } = Object(inner) as { code?: unknown; reason?: unknown; message?: unknown };
+  const why = [code, reason || message].filter(Boolean).join(': ');
+  const untouched = refusedCodes.includes(String(code));
+  return unavailable('OVERLOADED', `the service at ${url} does not answer (${why})`, { untouched, cause: error });
 }
+
+/** What came is nothing that this service answers. */
+export const badAnswer = (url: string, what: string): ApiError => new ApiError('BAD_ANSWER', `the answer of ${url} ${what}`);
+
+/** Whether the service does not know who asks. */
+export const isUnauthenticated = (error: unknown): boolean => error instanceof ApiError && error.code === 'UNAUTHENTICATED';

@@ -6,14 +6,14 @@ import {
   NotFoundError,
   VersionConflictError,
 } from '../store/errors.ts';
-import type { Assessment, ErrorCode, HeartbeatResult, JsonObject, RefusalError } from '../store/index.ts';
-import type { WorkAssessment, WorkClaim, WorkUpdate } from '../worker/work-client.ts';
+import type { Assessment, AssessmentStats, ErrorCode, HeartbeatResult, JsonObject, QueueStatus } from '../store/index.ts';
 import { ApiError } from './api-error.ts';
+import type { AssessmentView, AuditEntryView, ClaimedView, FeedUpdateView, UpdateView } from './assessments.ts';
 
 type Time = 'nextRetryAt' | 'createdAt' | 'updatedAt' | 'startedAt' | 'completedAt';
 
 /** An assessment as JSON: times are texts, and what concerns the claim stands together. */
-export type SentAssessment = Omit<WorkAssessment, Time | 'claimedBy' | 'claimedAt' | 'claimExpiresAt'> &
+export type SentAssessment = Omit<AssessmentView, Time | 'claimedBy' | 'claimedAt' | 'claimExpiresAt'> &
   Record<'createdAt' | 'updatedAt', string> &
   Record<'nextRetryAt' | 'startedAt' | 'completedAt', string | null> & {
     claim: { workerId: string; claimedAt: string; expiresAt: string } | null;
@@ -21,9 +21,15 @@ export type SentAssessment = Omit<WorkAssessment, Time | 'claimedBy' | 'claimedA
 
 const timeOf = (text: string | null): Date | null => (text === null ? null : new Date(text));
 
-/** Gives it with its times as dates; what was asked for beside the usual fields stays as it is. */
-export function assessmentOf<Extra extends object>(sent: SentAssessment & Extra): WorkAssessment & Extra {
+/**
+ * Gives it with its times as dates; what was asked for beside the usual fields stays as it is. States and kinds that this version does
+ * not know stay as they are, too.
+ * @throws TypeError for what is no assessment
+ */
+export function assessmentOf<Extra extends object>(sent: SentAssessment & Extra): AssessmentView & Extra {
   const { claim, ...fields } = sent;
+  if (typeof sent.assessmentId !== 'string' || typeof sent.state !== 'string' || !Number.isInteger(sent.version))
+    throw new TypeError('an assessment has no key, state or version');
   const times = {
     createdAt: new Date(sent.createdAt),
     updatedAt: new Date(sent.updatedAt),
@@ -34,24 +40,66 @@ export function assessmentOf<Extra extends object>(sent: SentAssessment & Extra)
     claimedAt: timeOf(claim?.claimedAt ?? null),
     claimExpiresAt: timeOf(claim?.expiresAt ?? null),
   };
-  return { ...fields, ...times } as WorkAssessment & Extra;
+  return { ...fields, ...times } as AssessmentView & Extra;
 }
 
 export type SentClaim = { claimToken: string; expiresAt: string; assessment: SentAssessment & { requestData: JsonObject } };
 
-export const claimOf = ({ assessment, claimToken, expiresAt }: SentClaim): WorkClaim => ({
+export const claimOf = ({ assessment, claimToken, expiresAt }: SentClaim): ClaimedView => ({
   assessment: assessmentOf(assessment),
   claimToken,
   expiresAt: new Date(expiresAt),
 });
 
-export type SentUpdate = Omit<WorkUpdate, 'assessment'> & { assessment: SentAssessment };
+export type SentUpdate = Omit<UpdateView, 'assessment'> & { assessment: SentAssessment };
 
-export const updateOf = ({ assessment, ...update }: SentUpdate): WorkUpdate => ({ ...update, assessment: assessmentOf(assessment) });
+export const updateOf = ({ kind, previousState, assessment }: SentUpdate): UpdateView => ({
+  kind,
+  previousState,
+  assessment: assessmentOf(assessment),
+});
+
+export const feedUpdateOf = (sent: SentUpdate & { cursor: string }): FeedUpdateView => ({ ...updateOf(sent), cursor: sent.cursor });
 
 export type SentHeartbeat = Omit<HeartbeatResult, 'expiresAt'> & { expiresAt: string | null };
 
 export const heartbeatOf = (sent: SentHeartbeat): HeartbeatResult => ({ ...sent, expiresAt: timeOf(sent.expiresAt) });
+
+/** A page of a list. */
+export interface SentPage<Node> {
+  edges: { cursor: string; node: Node }[];
+  pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean };
+}
+
+export const pageOf = <Sent, Node>({ edges, pageInfo }: SentPage<Sent>, nodeOf: (sent: Sent) => Node) => ({
+  items: edges.map(({ cursor, node }) => ({ node: nodeOf(node), cursor })),
+  hasNextPage: pageInfo.hasNextPage,
+  hasPreviousPage: pageInfo.hasPreviousPage,
+});
+
+export type SentAuditEntry = Omit<AuditEntryView, 'changeReason' | 'createdAt'> & { reason: string | null; createdAt: string };
+
+export const auditEntryOf = ({ reason, createdAt, ...entry }: SentAuditEntry): AuditEntryView => ({
+  ...entry,
+  changeReason: reason,
+  createdAt: new Date(createdAt),
+});
+
+type WithTextTime<Row, Field extends keyof Row> = Omit<Row, Field> & Record<Field, string>;
+
+export type SentStats = Omit<AssessmentStats, 'series'> & { series: WithTextTime<AssessmentStats['series'][number], 'at'>[] };
+
+export const statsOf = ({ series, ...stats }: SentStats): AssessmentStats => ({
+  ...stats,
+  series: series.map((bucket) => ({ ...bucket, at: new Date(bucket.at) })),
+});
+
+export type SentQueueStatus = Omit<QueueStatus, 'workers'> & { workers: WithTextTime<QueueStatus['workers'][number], 'lastSeenAt'>[] };
+
+export const queueStatusOf = ({ workers, ...status }: SentQueueStatus): QueueStatus => ({
+  ...status,
+  workers: workers.map((worker) => ({ ...worker, lastSeenAt: new Date(worker.lastSeenAt) })),
+});
 
 /** A refusal among the members of a result. */
 export type SentRefusal = { message: string } & (
@@ -64,12 +112,10 @@ export type SentRefusal = { message: string } & (
 
 export const isRefused = (sent: object): sent is SentRefusal => 'code' in sent && 'message' in sent;
 
-/** A refusal as the store's own error, with the service's message. A code that this version does not know is an ApiError. */
-export function refusalOf(sent: SentRefusal): RefusalError {
-  return Object.assign(errorFor(sent), { message: sent.message });
-}
+/** A refusal as the store's own error, with the service's message. One that this version does not know is an ApiError. */
+export const refusalOf = (sent: SentRefusal): Error => Object.assign(errorFor(sent), { message: sent.message });
 
-function errorFor(sent: SentRefusal): RefusalError {
+function errorFor(sent: SentRefusal): Error {
   switch (sent.code) {
     case 'INVALID_INPUT':
       return new InvalidInputError(sent.fields);
@@ -84,11 +130,11 @@ function errorFor(sent: SentRefusal): RefusalError {
     case 'VERSION_CONFLICT':
       return new VersionConflictError(shown(sent.assessment), sent.expectedVersion);
     default:
-      throw unknownRefusal(sent satisfies never);
+      return unknownRefusal(sent satisfies never);
   }
 }
 
-const unknownRefusal = (sent: { code: ErrorCode; message: string }): ApiError => new ApiError(sent.code, sent.message);
+const unknownRefusal = ({ code, message }: { code: ErrorCode; message: string }): ApiError => new ApiError(code, message);
 
 /** The API has neither the tenant nor the database's id of an assessment: the errors show what it has. */
 const shown = (sent: SentAssessment): Assessment => assessmentOf<object>(sent) as Assessment;

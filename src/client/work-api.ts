@@ -1,122 +1,74 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { type Client, createClient } from 'graphql-ws';
-import WebSocket from 'ws';
-import type { RefusalError, ReleaseResult } from '../store/index.ts';
-import type { ReportedAssessment, WorkClient, WorkUpdate, WorkUpdates } from '../worker/work-client.ts';
-import {
-  claimOf,
-  heartbeatOf,
-  isRefused,
-  refusalOf,
-  type SentClaim,
-  type SentHeartbeat,
-  type SentRefusal,
-  type SentUpdate,
-  updateOf,
-} from './decode.ts';
+import type { ReleaseResult } from '../store/index.ts';
+import type { OpenCalls } from '../store/open-calls.ts';
+import type { ReportedAssessment, WorkClient, WorkUpdates } from '../worker/work-client.ts';
+import type { Calls } from './calls.ts';
+import { claimOf, heartbeatOf, isRefused, refusalOf, type SentClaim, type SentHeartbeat, type SentRefusal } from './decode.ts';
 import * as documents from './documents.ts';
-import { dataOf, type HttpTransport } from './http-transport.ts';
-import { socketError } from './socket-error.ts';
 
 type SentReport = { assessment: ReportedAssessment } | SentRefusal;
-type Answer<Payload> = { answer: Payload };
+type Input<Method extends keyof WorkClient> = Parameters<WorkClient[Method]>[0];
 
+/** How long a call of a worker may take, in milliseconds. A worker knows by itself what to send again, and until when. */
+const answerWithinMs = 30_000;
 /** How much longer than its wait the answer to a long poll may take, in milliseconds. */
 const waitSlackMs = 10_000;
 
-/** What a worker needs, over the API. */
+export interface WorkApiOptions {
+  calls: Calls;
+  watch: (assessmentId: string) => WorkUpdates;
+  open: OpenCalls;
+}
+
+/** What a worker needs, over the API: as the client itself gives it, but nothing is repeated, and reports are answered in brief. */
 export class WorkApi implements WorkClient {
-  readonly #http: HttpTransport;
-  readonly #sockets: Client;
+  readonly #options: WorkApiOptions;
 
-  constructor(http: HttpTransport, sockets: Client) {
-    this.#http = http;
-    this.#sockets = sockets;
+  constructor(options: WorkApiOptions) {
+    this.#options = options;
   }
 
-  async claimAssessments(input: Parameters<WorkClient['claimAssessments']>[0], signal?: AbortSignal) {
+  claimAssessments(input: Input<'claimAssessments'>, signal?: AbortSignal) {
     const timeoutMs = (input.waitMs ?? 0) + waitSlackMs;
-    const { claims } = await this.#do<{ claims: SentClaim[] }>(documents.claim, input, { timeoutMs, signal });
-    return claims.map(claimOf);
+    const decode = ({ claims }: { claims: SentClaim[] }) => claims.map(claimOf);
+    return this.#do(documents.claim, input, decode, { timeoutMs, signal });
   }
 
-  async heartbeat(input: Parameters<WorkClient['heartbeat']>[0]) {
-    const { results } = await this.#do<{ results: SentHeartbeat[] }>(documents.beat, input);
-    return results.map(heartbeatOf);
+  heartbeat(input: Input<'heartbeat'>) {
+    return this.#do(documents.beat, input, ({ results }: { results: SentHeartbeat[] }) => results.map(heartbeatOf));
   }
 
-  async releaseAssessments(input: Parameters<WorkClient['releaseAssessments']>[0]) {
-    return (await this.#do<{ results: ReleaseResult[] }>(documents.release, input)).results;
+  releaseAssessments(input: Input<'releaseAssessments'>) {
+    return this.#do(documents.release, input, ({ results }: { results: ReleaseResult[] }) => results);
   }
 
-  async batchUpdateProgress(input: Parameters<WorkClient['batchUpdateProgress']>[0]) {
-    return (await this.#do<{ results: SentReport[] }>(documents.reportProgress, input)).results.map(reportOf);
+  batchUpdateProgress(input: Input<'batchUpdateProgress'>) {
+    return this.#do(documents.reportProgress, input, ({ results }: { results: SentReport[] }) => results.map(reportOf));
   }
 
-  async batchCompleteAssessments(input: Parameters<WorkClient['batchCompleteAssessments']>[0]) {
-    return (await this.#do<{ results: SentReport[] }>(documents.complete, input)).results.map(reportOf);
+  batchCompleteAssessments(input: Input<'batchCompleteAssessments'>) {
+    return this.#do(documents.reportCompletions, input, ({ results }: { results: SentReport[] }) => results.map(reportOf));
   }
 
-  async failAssessment(input: Parameters<WorkClient['failAssessment']>[0]): Promise<ReportedAssessment> {
-    const answer = await this.#do<SentReport>(documents.fail, input);
-    if (isRefused(answer)) throw refusalOf(answer);
-    return answer.assessment;
+  failAssessment(input: Input<'failAssessment'>): Promise<ReportedAssessment> {
+    return this.#do(documents.reportFailure, input, (answer: SentReport) => {
+      if (isRefused(answer)) throw refusalOf(answer);
+      return answer.assessment;
+    });
   }
 
-  async watchAssessment(variables: { assessmentId: string }): Promise<WorkUpdates> {
-    const answers = this.#sockets.iterate<Answer<SentUpdate>>({ query: documents.watch, variables });
-    const updates: AsyncIterator<WorkUpdate> & WorkUpdates = {
-      next: async () => {
-        const next = await answers.next().catch((error: unknown) => {
-          throw socketError(error, variables);
-        });
-        if (next.done) return { done: true, value: undefined };
-        try {
-          return { done: false, value: updateOf(dataOf<Answer<SentUpdate>>(next.value as object, variables).answer) };
-        } catch (error) {
-          await answers.return?.(); // `for await` does not, when next() fails
-          throw error;
-        }
-      },
-      return: async () => {
-        await answers.return?.();
-        return { done: true, value: undefined };
-      },
-      [Symbol.asyncIterator]: () => updates,
-    };
-    return updates;
+  async watchAssessment({ assessmentId }: Input<'watchAssessment'>): Promise<WorkUpdates> {
+    return this.#options.watch(assessmentId);
   }
 
-  async #do<Payload>(
+  #do<Sent, Result>(
     document: string,
     input: object,
-    call: { timeoutMs?: number; signal?: AbortSignal | undefined } = {},
-  ): Promise<Payload> {
-    return (await this.#http.ask<Answer<Payload>>({ document, variables: { input }, ...call })).answer;
+    decode: (sent: Sent) => Result,
+    { timeoutMs = answerWithinMs, signal }: { timeoutMs?: number; signal?: AbortSignal | undefined } = {},
+  ): Promise<Result> {
+    const { calls, open } = this.#options;
+    return open.run(signal, (ending) => calls.do({ document, variables: { input }, decode, repeat: 'NEVER', timeoutMs, signal: ending }));
   }
 }
 
-const reportOf = (sent: SentReport): ReportedAssessment | RefusalError => (isRefused(sent) ? refusalOf(sent) : sent.assessment);
-
-export interface SocketOptions {
-  /** Where the GraphQL API is. */
-  url: string;
-  /** Sent when the connection is made, as `authorization`. */
-  token?: string | undefined;
-  /** The WebSocket to use. Default: that of the package `ws`. */
-  webSocketImpl?: unknown;
-}
-
-/** One socket for all subscriptions: opened with the first, closed after the last, and opened again when it breaks off. */
-export const openSockets = ({ url, token, webSocketImpl = WebSocket }: SocketOptions, closing: AbortSignal): Client =>
-  createClient({
-    url: url.replace(/^http/, 'ws'),
-    webSocketImpl,
-    lazy: true,
-    retryAttempts: Number.POSITIVE_INFINITY,
-    connectionAckWaitTimeout: 10_000,
-    retryWait: (tries) =>
-      pause(Math.min(500 * 2 ** Math.min(tries, 10), 10_000) * (0.5 + Math.random() / 2), undefined, { signal: closing }).catch(() => {}),
-    shouldRetry: () => !closing.aborted,
-    ...(token !== undefined && { connectionParams: { authorization: `Bearer ${token}` } }),
-  });
+const reportOf = (sent: SentReport): ReportedAssessment | Error => (isRefused(sent) ? refusalOf(sent) : sent.assessment);

@@ -37,7 +37,7 @@ interface CommonOptions {
 }
 
 /** How to make a worker: with a client of the service, or with a store in this process and the actor in whose name it works. */
-export type WorkerOptions = CommonOptions & ({ client: WorkClient } | { store: WorkStore; actor: Actor });
+export type WorkerOptions = CommonOptions & ({ client: WorkClient | { readonly work: WorkClient } } | { store: WorkStore; actor: Actor });
 
 /** The options, each with a value. */
 export type WorkerSettings = Required<Omit<CommonOptions, 'prefetch'>> & { client: WorkClient; prefetch: number | 'ADAPTIVE' };
@@ -49,7 +49,7 @@ const longestMs = 86_400_000;
 export function readOptions(options: WorkerOptions): WorkerSettings {
   const concurrency = whole('concurrency', options.concurrency ?? 10, 1, 10_000);
   return {
-    client: 'client' in options ? options.client : storeAsClient(options.store, options.actor),
+    client: clientOf(options),
     handlers: options.handlers,
     types: readTypes(options),
     concurrency,
@@ -64,6 +64,11 @@ export function readOptions(options: WorkerOptions): WorkerSettings {
     maxResultBytes: whole('maxResultBytes', options.maxResultBytes ?? 1024 * 1024, 2, 256 * 1024 * 1024),
     log: options.log ?? silent,
   };
+}
+
+function clientOf(options: WorkerOptions): WorkClient {
+  if (!('client' in options)) return storeAsClient(options.store, options.actor);
+  return 'work' in options.client ? options.client.work : options.client;
 }
 
 function readTypes({ handlers, types }: WorkerOptions): Assessment['type'][] {

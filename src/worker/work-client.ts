@@ -6,7 +6,6 @@ import type {
   FailAssessment,
   HeartbeatResult,
   JsonObject,
-  RefusalError,
   ReleaseResult,
   UpdateProgress,
 } from '../store/index.ts';
@@ -52,10 +51,10 @@ export interface WorkClient {
   heartbeat(input: { workerId: string; claimTokens: string[]; leaseMs?: number }): Promise<HeartbeatResult[]>;
   /** Gives claims back. In the order of the tokens. */
   releaseAssessments(input: { workerId: string; claimTokens: string[]; reason?: string }): Promise<ReleaseResult[]>;
-  /** In the order of the input; a refusal concerns that item alone. */
-  batchUpdateProgress(input: { updates: UpdateProgress[] }): Promise<(ReportedAssessment | RefusalError)[]>;
-  /** In the order of the input; a refusal concerns that item alone. */
-  batchCompleteAssessments(input: { completions: CompleteAssessment[] }): Promise<(ReportedAssessment | RefusalError)[]>;
+  /** In the order of the input; an error concerns that item alone. */
+  batchUpdateProgress(input: { updates: UpdateProgress[] }): Promise<(ReportedAssessment | Error)[]>;
+  /** In the order of the input; an error concerns that item alone. */
+  batchCompleteAssessments(input: { completions: CompleteAssessment[] }): Promise<(ReportedAssessment | Error)[]>;
   failAssessment(input: FailAssessment): Promise<ReportedAssessment>;
   /** Updates of one assessment: first its state now; ends after its end. */
   watchAssessment(input: { assessmentId: string }): Promise<WorkUpdates>;

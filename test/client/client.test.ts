@@ -58,7 +58,7 @@ describe('what the API gives is what the store gives', () => {
 
   test('its updates, until it has ended or they are given up', async () => {
     const [assessmentId = ''] = await bench.submit(1);
-    const updates = await bench.client.watchAssessment({ assessmentId });
+    const updates = await bench.client.work.watchAssessment({ assessmentId });
     const kinds: string[] = [];
     for await (const { kind, assessment } of updates) {
       kinds.push(kind);
@@ -70,7 +70,7 @@ describe('what the API gives is what the store gives', () => {
     expect(kinds.at(-1)).toBe('FAILED');
 
     const [other = ''] = await bench.submit(1);
-    const given = await bench.client.watchAssessment({ assessmentId: other });
+    const given = await bench.client.work.watchAssessment({ assessmentId: other });
     const reading = (async () => {
       for await (const { kind } of given) if (kind === 'SNAPSHOT') setImmediate(() => void given.return());
     })();
@@ -115,7 +115,7 @@ describe('refusals are the errors of the store', () => {
     const limit = (await refusalOf(client.claimAssessments({ workerId: 'tester', limit: 0 }))) as InvalidInputError;
     expect(limit).toBeInstanceOf(InvalidInputError);
     expect(limit.message).toMatch(/limit/);
-    const updates = await client.watchAssessment({ assessmentId: 'nobody' });
+    const updates = await client.work.watchAssessment({ assessmentId: 'nobody' });
     expect(
       await refusalOf(
         (async () => {
@@ -179,7 +179,7 @@ describe('a service that is not there', () => {
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
     const client = createAssessmentClient({ url: `http://127.0.0.1:${port}/graphql` });
-    const updates = await client.watchAssessment({ assessmentId: 'nobody' });
+    const updates = await client.work.watchAssessment({ assessmentId: 'nobody' });
     const ended = refusalOf(updates[Symbol.asyncIterator]().next()).catch(() => 'ended without an error');
     const [connection] = (await once(silent, 'connection')) as [Socket];
     const closed = client.close();
