@@ -5,6 +5,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedde
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
 import { createPipeline } from './http/graphql.ts';
+import { Limits } from './http/limits.ts';
 import { HttpServer } from './http/server.ts';
 import { Sockets } from './http/sockets.ts';
 import { schema } from './schema/index.ts';
@@ -25,12 +26,15 @@ export interface App {
   /** Where the GraphQL API is. */
   readonly url: string;
   readonly store: AssessmentStore;
-  /** Takes no more requests, lets those under way finish, and stops the parts in the reverse order of their start. Idempotent. */
+  /** Sends clients away, lets requests under way finish, and stops the parts in the reverse order of their start. Idempotent. */
   stop(): Promise<void>;
+  /** Makes a stop go on without waiting for clients to leave one after the other. */
+  hurry(): void;
 }
 
 const path = '/graphql';
 const anonymous: Actor = { tenantId: 'default', subject: 'anonymous' };
+const actorOf = (): Actor => anonymous;
 
 /**
  * Starts the service: takes the port, brings up the embedded PostgreSQL unless DATABASE_URL names a server, applies the migrations,
@@ -39,6 +43,7 @@ const anonymous: Actor = { tenantId: 'default', subject: 'anonymous' };
  */
 export async function startApp({ config, log, onStatement, onFatal = () => {} }: AppOptions): Promise<App> {
   const started: (() => Promise<void>)[] = [];
+  const hurry = new AbortController();
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopping ??= stopAll(started);
@@ -46,7 +51,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
   };
   try {
     const check = config.WORKER ? await loadChecks(config) : undefined;
-    const server = new HttpServer({ host: config.HOST, port: config.PORT, path, maxRequestBytes: config.MAX_REQUEST_BYTES, log });
+    const server = new HttpServer({ ...serverOptions(config), path, log });
     await server.listen();
     started.push(() => server.stop(config.STOP_TIMEOUT_MS));
 
@@ -83,21 +88,25 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
-    const sockets = new Sockets({ ...shared, pipeline, maxMessageBytes: config.MAX_REQUEST_BYTES });
+    const limits = new Limits(limitsOptions(config));
+    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, actorOf });
     started.push(async () => {
-      // Requests that wait for an assessment end now; all others finish, and may still need the database for that.
-      server.drain();
       const idle = worker?.stop();
+      idle?.catch(() => {}); // reported below
+      await server.drain(config.DRAIN_MS, hurry.signal);
+      // Requests that wait for an assessment end now; all others finish, and may still need the database for that.
+      server.refuse();
       store.endWaits();
       await Promise.all([sockets.stop(), server.stop(config.STOP_TIMEOUT_MS), idle]);
       await store.stop();
     });
-    server.serve({ pipeline, sockets, health: () => store.getHealthStatus() });
+    sockets.start();
+    server.serve({ pipeline, sockets, limits, actorOf, health: () => store.getHealthStatus() });
     if (worker) {
       worker.start();
       log.info({ workerId: worker.workerId, targets: config.CHECK_TARGETS }, 'this instance works: it runs the built-in checks');
     }
-    return { url: `${server.url}${path}`, store, stop };
+    return { url: `${server.url}${path}`, store, stop, hurry: () => hurry.abort() };
   } catch (error) {
     await stop();
     throw error;
@@ -117,6 +126,28 @@ function databaseUrlOf(config: Config, embedded: EmbeddedPostgres | undefined): 
   return url;
 }
 
+const serverOptions = (config: Config) => ({
+  host: config.HOST,
+  port: config.PORT,
+  maxRequestBytes: config.MAX_REQUEST_BYTES,
+  slowClientMs: config.SLOW_CLIENT_MS,
+});
+
+const limitsOptions = (config: Config) => ({
+  sockets: config.MAX_SOCKETS,
+  socketsPerSubject: config.MAX_SOCKETS_PER_SUBJECT,
+  operations: config.MAX_OPERATIONS,
+  operationsPerSubject: config.MAX_OPERATIONS_PER_SUBJECT,
+  operationsPerSocket: config.MAX_OPERATIONS_PER_SOCKET,
+});
+
+const socketOptions = (config: Config) => ({
+  maxMessageBytes: config.MAX_REQUEST_BYTES,
+  maxUnsentBytes: config.MAX_UNREAD_BYTES,
+  initTimeoutMs: config.SOCKET_INIT_MS,
+  proof: { keepAliveMs: config.KEEPALIVE_MS, slowClientMs: config.SLOW_CLIENT_MS },
+});
+
 const storeOptions = (config: Config, databaseUrl: string) => ({
   databaseUrl,
   poolSize: config.DATABASE_POOL_SIZE,
@@ -125,6 +156,7 @@ const storeOptions = (config: Config, databaseUrl: string) => ({
   redisPrefix: config.REDIS_PREFIX,
   cacheEntries: config.CACHE_ENTRIES,
   reconcileMs: config.RECONCILE_MS,
+  feedBuffer: config.FEED_BUFFER,
   maxBodyBytes: config.MAX_BODY_BYTES,
   commandConcurrency: config.COMMAND_CONCURRENCY,
   lockPatienceMs: config.LOCK_PATIENCE_MS,

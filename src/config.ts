@@ -47,6 +47,16 @@ export const variables = z.object({
   CHECK_RULES: z.string().optional(),
   MAX_BODY_BYTES: whole(1_024, 16 * 1024 * 1024).default(1024 * 1024),
   MAX_REQUEST_BYTES: whole(16_384, 256 * 1024 * 1024).default(16 * 1024 * 1024),
+  MAX_SOCKETS: whole(1, 1_000_000).default(20_000),
+  MAX_SOCKETS_PER_SUBJECT: whole(1, 1_000_000).default(20_000),
+  MAX_OPERATIONS: whole(1, 10_000_000).default(100_000),
+  MAX_OPERATIONS_PER_SUBJECT: whole(1, 10_000_000).default(100_000),
+  MAX_OPERATIONS_PER_SOCKET: whole(1, 1_000_000).default(5_000),
+  MAX_UNREAD_BYTES: whole(65_536, 1024 * 1024 * 1024).default(64 * 1024 * 1024),
+  SOCKET_INIT_MS: whole(100, 600 * second).default(10 * second),
+  KEEPALIVE_MS: whole(100, 600 * second).default(12 * second),
+  FEED_BUFFER: whole(1, 1_000_000).default(10_000),
+  SLOW_CLIENT_MS: whole(100, 3_600 * second).default(30 * second),
   ALLOWED_ORIGINS: z
     .string()
     .transform((value) => value.split(',').map((origin) => origin.trim()))
@@ -61,6 +71,7 @@ export const variables = z.object({
       error: 'must be fatal, error, warn, info, debug, trace or silent',
     })
     .default('info'),
+  DRAIN_MS: whole(0, 600 * second).default(5 * second),
   STOP_TIMEOUT_MS: whole(100, 600 * second).default(10 * second),
 });
 
@@ -88,6 +99,17 @@ export function parseConfig(environment: NodeJS.ProcessEnv): Config {
 export function parseDatabaseConfig(environment: NodeJS.ProcessEnv): Pick<Config, 'DATABASE_URL' | 'DATA_DIR'> {
   return parsed(variables.pick({ DATABASE_URL: true, DATA_DIR: true }), environment);
 }
+
+const workerVariables = variables.pick({
+  ...{ NODE_ENV: true, LOG_LEVEL: true, WORKER_CONCURRENCY: true, WORKER_LEASE_MS: true },
+  ...{ CHECK_TARGETS: true, CHECK_RULES: true, STOP_TIMEOUT_MS: true, MAX_BODY_BYTES: true },
+});
+
+/** Of the configuration only what a worker with the built-in checks needs. */
+export type WorkerConfig = z.output<typeof workerVariables>;
+
+/** The configuration of a worker in a process of its own. @throws as parseConfig */
+export const parseWorkerConfig = (environment: NodeJS.ProcessEnv): WorkerConfig => parsed(workerVariables, environment);
 
 function parsed<Schema extends z.ZodObject>(schema: Schema, environment: NodeJS.ProcessEnv): z.output<Schema> {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { StartupError } from '../startup-error.ts';
-import type { HealthStatus, Logger } from '../store/index.ts';
+import type { Actor, HealthStatus, Logger } from '../store/index.ts';
+import { drain } from './drain.ts';
+import { cutOffWhenStuck, eventStreams } from './event-streams.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
+import { type Excess, type Limits, retryAfterMs, tooManyOperations } from './limits.ts';
+import { ReadinessWatch } from './readiness-watch.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { Sockets } from './sockets.ts';
 
 export interface HttpServerOptions {
@@ -16,6 +20,8 @@ export interface HttpServerOptions {
   path: string;
   /** Largest HTTP body, in bytes. */
   maxRequestBytes: number;
+  /** A stream of events whose client takes nothing for so many milliseconds is cut off. */
+  slowClientMs: number;
   log: Logger;
 }
 
@@ -23,6 +29,9 @@ export interface HttpServerOptions {
 export interface Service {
   pipeline: GraphQLPipeline;
   sockets: Sockets;
+  limits: Limits;
+  /** For whom a request is made. */
+  actorOf: (request: IncomingMessage) => Actor;
   health: () => Promise<HealthStatus>;
 }
 
@@ -41,12 +50,20 @@ export class HttpServer {
   #service: Service | undefined;
   /** All of them, also those that were upgraded: the server itself forgets these. */
   readonly #connections = new Set<Socket>();
-  #stopping = false;
+  /** Requests that are not answered to the end, with their answers. */
+  readonly #answers = new Set<ServerResponse>();
+  readonly #readiness = new ReadinessWatch();
+  /** While it drains, requests are still served. */
+  #phase: 'serving' | 'draining' | 'stopping' = 'serving';
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#server = createServer((request, response) => {
-      response.once('close', () => setImmediate(() => this.#closeIdle()));
+      this.#answers.add(response);
+      response.once('close', () => {
+        this.#answers.delete(response);
+        setImmediate(() => this.#closeIdle());
+      });
       this.#answer(request, response).catch((error: unknown) => this.#answerFault(response, error));
     });
     this.#server.on('connection', (socket) => {
@@ -54,7 +71,8 @@ export class HttpServer {
       socket.once('close', () => this.#connections.delete(socket));
     });
     this.#server.on('upgrade', (request, socket, head) => {
-      if (this.#service === undefined || this.#stopping) refuseUpgrade(socket);
+      if (this.#service === undefined || this.#phase !== 'serving')
+        refuseUpgrade(socket, 503, 'The service takes no sockets now', { 'retry-after': '1' });
       else this.#service.sockets.upgrade(request, socket, head);
     });
   }
@@ -80,15 +98,28 @@ export class HttpServer {
     return `http://${host}:${port}`;
   }
 
-  /** Takes no more connections; readiness is false and new requests on open connections are refused from now on. */
-  drain(): void {
-    this.#stopping = true;
+  /**
+   * Says that it is not ready, takes no more sockets, and closes those that are open, and event streams, a few at a time; goes on serving
+   * requests meanwhile. Resolves when all are closed, or after `windowMs` milliseconds where somebody asks for readiness.
+   */
+  async drain(windowMs: number, hurry: AbortSignal): Promise<void> {
+    if (this.#service === undefined || this.#phase !== 'serving') return;
+    this.#phase = 'draining';
+    const { sockets } = this.#service;
+    const isWatched = this.#readiness.isWatched();
+    this.#options.log.info({ sockets: sockets.size, windowMs, isWatched }, 'draining');
+    await drain({ open: () => [...sockets.open(), ...eventStreams(this.#answers)], windowMs, isWatched, hurry });
+  }
+
+  /** Takes no more connections, and refuses new requests on open ones. */
+  refuse(): void {
+    this.#phase = 'stopping';
     if (this.#server.listening) this.#server.close();
   }
 
   /** Resolves when every connection has ended; cuts off after `timeoutMs` those that have not. */
   async stop(timeoutMs: number): Promise<void> {
-    this.drain();
+    this.refuse();
     const closed = new Promise<void>((resolve) =>
       this.#server.listening ? this.#server.once('close', resolve) : this.#server.close(() => resolve()),
     );
@@ -102,26 +133,34 @@ export class HttpServer {
 
   /** While stopping: closes the kept-alive connections whose last request has been answered. */
   #closeIdle(): void {
-    if (this.#stopping) this.#server.closeIdleConnections();
+    if (this.#phase === 'stopping') this.#server.closeIdleConnections();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of protectiveHeaders) response.setHeader(name, value);
     const [path] = (request.url ?? '/').split('?', 1);
     if (path === '/health/live') return answerLive(response);
-    if (this.#service === undefined || this.#stopping) return this.#answerNotReady(response);
-    if (path === '/health/ready') return answerReady(response, await this.#service.health());
+    if (path === '/health/ready') this.#readiness.asked();
+    if (this.#service === undefined || this.#phase === 'stopping') return this.#answerNotReady(response);
+    // A connection that is kept would be closed sooner or later in the moment that the next request is sent.
+    if (this.#phase === 'draining') response.setHeader('connection', 'close');
+    if (path === '/health/ready')
+      return this.#phase === 'draining' ? this.#answerNotReady(response) : answerReady(response, await this.#service.health());
     if (path !== this.#options.path)
       return answerJson(response, 404, { error: `Nothing is at ${path}.`, paths: [this.#options.path, '/health/live', '/health/ready'] });
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
+    const place = this.#service.limits.takeOperation(this.#service.actorOf(request));
+    if (typeof place !== 'function') return answerExcess(response, place);
+    response.once('close', place);
+    cutOffWhenStuck(response, this.#options.slowClientMs);
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
     await this.#service.pipeline(request, response, { requestId });
   }
 
   #answerNotReady(response: ServerResponse): void {
-    const status = this.#stopping ? 'stopping' : 'starting';
+    const status = this.#phase === 'serving' ? 'starting' : 'stopping';
     answerJson(response, 503, { status, error: `The service is ${status}.` }, { 'retry-after': '1', connection: 'close' });
   }
 
@@ -141,10 +180,10 @@ function answerRefusedBody(response: ServerResponse, { status, code, message }: 
   answerJson(response, status, { errors: [{ message, extensions: { code } }] }, { connection: 'close' });
 }
 
-function refuseUpgrade(socket: Duplex): void {
-  socket.on('error', () => {}); // the client broke off; the HTTP server no longer listens for that
-  socket.once('finish', () => socket.destroy());
-  socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n');
+function answerExcess(response: ServerResponse, excess: Excess): void {
+  const error = tooManyOperations(excess);
+  const status = error.extensions['code'] === 'OVERLOADED' ? 503 : 429;
+  answerJson(response, status, { errors: [error] }, { connection: 'close', 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

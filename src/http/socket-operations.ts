@@ -1,10 +1,21 @@
-import type { Context as SocketContext, SubscribePayload } from 'graphql-ws';
+import type { SubscribePayload } from 'graphql-ws';
+import type { Actor } from '../store/index.ts';
+import { type Count, type Limits, type Release, tooManyOperations } from './limits.ts';
 
 /** One operation on a socket. */
 export class SocketOperation {
   /** Aborted when the client no longer waits for the operation. */
   readonly #gone = new AbortController();
+  readonly #release: Release;
+  /** Whether it changes something. */
+  isCommand = false;
   #replaced = false;
+  #over = false;
+  #working = 0;
+
+  constructor(release: Release) {
+    this.#release = release;
+  }
 
   get signal(): AbortSignal {
     return this.#gone.signal;
@@ -18,6 +29,24 @@ export class SocketOperation {
   replace(): void {
     this.#replaced = true;
     this.abort();
+    this.end();
+  }
+
+  /** Nothing follows any more: the place of the operation is free as soon as the work under way for it has ended. */
+  end(): void {
+    this.#over = true;
+    if (this.#working === 0) this.#release();
+  }
+
+  /** Does work for the operation, which keeps its place meanwhile. */
+  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#working += 1;
+    try {
+      return await work();
+    } finally {
+      this.#working -= 1;
+      if (this.#over) this.end();
+    }
   }
 
   /** Resolves at once; never where the operation was replaced, since whatever followed would be taken for the later one's. */
@@ -38,20 +67,34 @@ export class SocketOperation {
 }
 
 /**
- * The operations of each socket. graphql-ws tells them apart by their ids alone, and mistakes an operation that its client has completed
+ * The operations of one socket. graphql-ws tells them apart by their ids alone, and mistakes an operation that its client has completed
  * for the next one of the same id while the first has not quite ended: the first would end the second, or stay when the socket is gone.
  */
 export class SocketOperations {
-  readonly #latest = new WeakMap<SocketContext, Map<string, SocketOperation>>();
+  readonly #limits: Limits;
+  readonly #count: Count;
+  readonly #latest = new Map<string, SocketOperation>();
   readonly #byPayload = new WeakMap<SubscribePayload, SocketOperation>();
 
-  /** Begins an operation in the place of one of the same id, which the client must have completed. */
-  begin(socket: SocketContext, id: string, payload: SubscribePayload): SocketOperation {
-    const latest = this.#latest.get(socket) ?? new Map<string, SocketOperation>();
-    this.#latest.set(socket, latest);
-    latest.get(id)?.replace();
-    const operation = new SocketOperation();
-    latest.set(id, operation);
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#count = limits.countOfSocket();
+  }
+
+  /** Whether an operation that changes something has not been answered yet. */
+  get hasCommand(): boolean {
+    return [...this.#latest.values()].some(({ isCommand }) => isCommand);
+  }
+
+  /**
+   * Begins an operation in the place of one of the same id, which the client must have completed.
+   * @throws GraphQLError (RATE_LIMITED, OVERLOADED) when there are too many.
+   */
+  begin(id: string, payload: SubscribePayload, actor: Actor): SocketOperation {
+    this.#latest.get(id)?.replace();
+    this.#latest.delete(id);
+    const operation = new SocketOperation(this.#take(actor));
+    this.#latest.set(id, operation);
     this.#byPayload.set(payload, operation);
     return operation;
   }
@@ -62,9 +105,35 @@ export class SocketOperations {
   }
 
   /** The last that is said about an operation; never resolves when it was replaced. */
-  async end(socket: SocketContext, id: string, payload: SubscribePayload): Promise<void> {
+  async end(id: string, payload: SubscribePayload): Promise<void> {
     await this.turn(payload);
-    const latest = this.#latest.get(socket);
-    if (latest?.get(id) === this.#byPayload.get(payload)) latest?.delete(id);
+    this.forget(id, payload);
+  }
+
+  /** Ends an operation about which nothing may be left to say. */
+  forget(id: string, payload: SubscribePayload): void {
+    const operation = this.#byPayload.get(payload);
+    operation?.end();
+    if (this.#latest.get(id) === operation) this.#latest.delete(id);
+  }
+
+  /** The socket is closed: lets go of all that runs on it. */
+  close(): void {
+    for (const operation of this.#latest.values()) operation.replace();
+    this.#latest.clear();
+  }
+
+  #take(actor: Actor): Release {
+    const onSocket = this.#count.take('');
+    if (typeof onSocket !== 'function') throw tooManyOperations(onSocket);
+    const elsewhere = this.#limits.takeOperation(actor);
+    if (typeof elsewhere !== 'function') {
+      onSocket();
+      throw tooManyOperations(elsewhere);
+    }
+    return () => {
+      onSocket();
+      elsewhere();
+    };
   }
 }

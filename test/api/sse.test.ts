@@ -126,7 +126,7 @@ test('clients that go away let go of their watches, and the others go on', async
   await watching(0);
 });
 
-test('when the service stops, a stream ends with OVERLOADED and does not hold up the stop', async () => {
+test('when the service stops, a stream is cut off, so that its reader knows that there is more, and does not hold up the stop', async () => {
   const own = await startTestApp({ STOP_TIMEOUT_MS: 20_000 });
   await own.app.store.createAssessment({ assessmentId: 'a', type: 'HEALTH' }, actor);
   const stream = await open('a', { from: own });
@@ -134,10 +134,7 @@ test('when the service stops, a stream ends with OVERLOADED and does not hold up
   const begun = performance.now();
   await own.app.stop();
   expect(performance.now() - begun).toBeLessThan(10_000);
-  await stream.ended;
-  expect(stream.events.slice(1)).toMatchObject([
-    { event: 'next', data: { errors: [{ extensions: { code: 'OVERLOADED', retryAfterMs: 1_000 } }] } },
-    { event: 'complete' },
-  ]);
+  await expect(stream.ended).rejects.toThrow();
+  expect(stream.events).toHaveLength(1);
   await own.database.drop();
 });

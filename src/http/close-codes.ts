@@ -1,0 +1,16 @@
+/**
+ * The codes with which the service closes a socket, beside those of graphql-transport-ws (4400 to 4429, 4500) and of WebSocket itself
+ * (1007, 1009). docs/realtime.md lists all. A client may connect again after each of these but `notText`.
+ */
+export const closeCodes = {
+  /** The instance stops. */
+  goingAway: 1001,
+  /** A binary message. */
+  notText: 1003,
+  /** The client does not read. */
+  slowClient: 4420,
+  /** This process has as many sockets as it may. */
+  tooManySockets: 4430,
+  /** The subject of the socket has as many as it may. */
+  tooManySocketsOfSubject: 4431,
+} as const;

@@ -1,0 +1,148 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CloseCode, type WebSocket as ProtocolSocket } from 'graphql-ws';
+import type { RawData, WebSocket } from 'ws';
+import type { Logger } from '../store/index.ts';
+import type { SendBatch } from './batch-sends.ts';
+import { closeCodes } from './close-codes.ts';
+import { ReadProof, type ReadProofOptions, strideBytes } from './read-proof.ts';
+
+export interface SocketConnectionOptions {
+  socket: WebSocket;
+  /** The connection below the socket. */
+  stream: Duplex;
+  request: IncomingMessage;
+  sends: SendBatch;
+  proof: ReadProofOptions;
+  /** With so many bytes unsent, a client that asks for more is closed. */
+  maxUnsentBytes: number;
+  log: Logger;
+}
+
+/** How long a client whose socket is closed may read nothing before its connection is cut off, in milliseconds. */
+const goodbyeMs = 3_000;
+
+/** One open WebSocket, as graphql-ws uses it: messages that come in, messages that go out, whether its client reads, and its end. */
+export class SocketConnection implements ProtocolSocket {
+  readonly #options: SocketConnectionOptions;
+  readonly #socket: WebSocket;
+  readonly #proof: ReadProof;
+  readonly #whenClosed: ((code: number, reason: string) => void)[] = [];
+
+  constructor(options: SocketConnectionOptions) {
+    const { socket, stream, sends, proof, log } = options;
+    this.#options = options;
+    this.#socket = socket;
+    this.#proof = new ReadProof(proof, (payload) => {
+      sends.hold(stream);
+      socket.ping(payload);
+    });
+    socket.on('pong', (payload) => this.#proof.pong(String(payload)));
+    socket.once('close', (code, reason) => this.#end(code, String(reason)));
+    // What a client did wrong, such as too large a message; ws closes the socket by itself.
+    socket.on('error', (error) => {
+      log.debug({ err: error }, 'a socket broke off');
+      this.#leave();
+    });
+  }
+
+  get request(): IncomingMessage {
+    return this.#options.request;
+  }
+
+  get protocol(): string {
+    return this.#socket.protocol;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Bytes that were sent and that the system has not taken yet: more than a little when the client reads more slowly than it is sent to. */
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Sends a message; resolves when the system has taken it, or the socket is closed. */
+  send(message: string): Promise<void> {
+    return new Promise((resolve) => this.write(message, resolve));
+  }
+
+  /** As `send`, without a promise: calls back instead. A large message goes in several frames, with pings between them. */
+  write(message: string, taken?: () => void): void {
+    if (!this.isOpen) taken?.();
+    else if (message.length < strideBytes) this.#frame(message, true, taken);
+    else {
+      const bytes = Buffer.from(message);
+      for (let from = 0; from < bytes.length; from += strideBytes) {
+        const last = from + strideBytes >= bytes.length;
+        this.#frame(bytes.subarray(from, from + strideBytes), last, last ? taken : undefined);
+      }
+    }
+  }
+
+  /** Closes the socket: what runs on it is let go of at once, and the connection cut off where the client does not read the close. */
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.#options.log.debug({ code, reason }, 'a socket is closed');
+    this.#socket.close(code, reason);
+    this.#leave();
+    this.#end(code, reason);
+  }
+
+  onMessage(handle: (message: string) => Promise<void>): void {
+    this.#socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (!this.isOpen) return;
+      const { maxUnsentBytes } = this.#options;
+      if (isBinary) this.close(closeCodes.notText, 'Messages must be text');
+      else if (this.unsentBytes > maxUnsentBytes)
+        this.close(closeCodes.slowClient, `More than ${maxUnsentBytes} bytes are waiting to be read`);
+      else handle(String(data)).catch((error: unknown) => this.#refuse(error));
+    });
+  }
+
+  /** To be called every so often: keeps the connection alive, and closes it when its client does not read. */
+  look(elapsedMs: number): void {
+    if (!this.isOpen || this.#proof.look(elapsedMs)) return;
+    this.close(closeCodes.slowClient, `Nothing was read for ${this.#options.proof.slowClientMs} ms`);
+  }
+
+  /** Calls back once, as soon as the socket begins to close, by either side, or breaks off: nothing can be sent any more. */
+  onClosed(callback: (code: number, reason: string) => void): void {
+    this.#whenClosed.push(callback);
+  }
+
+  /** Calls back when the connection is gone. */
+  onGone(callback: () => void): void {
+    this.#socket.once('close', callback);
+  }
+
+  #frame(data: string | Buffer, fin: boolean, taken?: () => void): void {
+    this.#options.sends.hold(this.#options.stream);
+    this.#socket.send(data, { fin, binary: false }, taken && (() => taken()));
+    this.#proof.wrote(data.length);
+  }
+
+  #refuse(error: unknown): void {
+    // The only message that graphql-ws reads and then throws at: one that only a server may send.
+    if (error instanceof Error && error.message.startsWith('Unexpected message')) this.close(CloseCode.BadRequest, error.message);
+    else {
+      this.#options.log.error({ err: error }, 'a message of a socket could not be handled');
+      this.close(CloseCode.InternalServerError, 'Internal server error');
+    }
+  }
+
+  /** Cuts the connection off as soon as its client does not go on reading towards the close. ws does so after 30 s in any case. */
+  #leave(): void {
+    let proved = this.#proof.count;
+    const looking = setInterval(() => {
+      if (this.#proof.count === proved) this.#socket.terminate();
+      proved = this.#proof.count;
+    }, goodbyeMs);
+    this.#socket.once('close', () => clearInterval(looking));
+  }
+
+  #end(code: number, reason: string): void {
+    for (const callback of this.#whenClosed.splice(0)) callback(code, reason);
+  }
+}

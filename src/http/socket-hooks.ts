@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
+import type { ConnectionInitMessage, ServerOptions, SubscribePayload } from 'graphql-ws';
+import type { Context } from '../context.ts';
+import type { Logger } from '../store/index.ts';
+import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
+import type { GraphQLPipeline } from './graphql.ts';
+import type { SocketConnection } from './socket-connection.ts';
+import type { SocketOperation } from './socket-operations.ts';
+import { formatted, requestErrorAsStream, requestErrorsOf, streamOfOne } from './socket-results.ts';
+import type { SocketSession } from './socket-session.ts';
+
+export interface SocketHooksOptions {
+  pipeline: GraphQLPipeline;
+  /** How long a client may take to send `connection_init`, in milliseconds. */
+  initTimeoutMs: number;
+  log: Logger;
+}
+
+export type SocketHooks = ServerOptions<ConnectionInitMessage['payload'], SocketSession>;
+
+/** What travels with an operation from its preparation to its execution. */
+interface Enveloped {
+  /** The operation's name on its socket. */
+  id: string;
+  connection: SocketConnection;
+  operation: SocketOperation;
+  execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
+  subscribe: (args: ExecutionArgs) => Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
+}
+
+/** How graphql-ws runs the operations of sockets: through the same pipeline as HTTP, each with errors of its own. */
+export function socketHooks(options: SocketHooksOptions): SocketHooks {
+  return {
+    connectionInitWaitTimeout: options.initTimeoutMs,
+    onConnect: ({ extra }) => extra.admit(),
+    onSubscribe: ({ extra }, id, payload) => prepare(extra, id, payload, options),
+    execute: (args) => {
+      const { operation, execute } = enveloped(args);
+      return streamOfOne(
+        operation.during(() => answered(args, () => execute(args))),
+        () => operation.abort(),
+      );
+    },
+    subscribe: async (args) => {
+      const { operation, subscribe } = enveloped(args);
+      return operation.hold(requestErrorAsStream(await operation.during(() => answered(args, () => subscribe(args)))));
+    },
+    onNext: async ({ extra }, _id, payload, _args, result) => {
+      await extra.operations.turn(payload);
+      return formatted(result);
+    },
+    onError: async ({ extra }, id, payload, errors) => {
+      await extra.operations.end(id, payload);
+      return requestErrorsOf(errors).map((error) => withoutHttpStatus(toClientError(error, options)).toJSON());
+    },
+    onComplete: ({ extra }, id, payload) => extra.operations.end(id, payload),
+    onClose: ({ extra }) => extra.operations.close(),
+  };
+}
+
+/** Whatever goes wrong is the answer to this operation; an error that got away would close the socket with all the others on it. */
+async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>): Promise<Result | ExecutionResult> {
+  try {
+    return await run();
+  } catch (error) {
+    return { errors: [toClientError(error, args.contextValue as Context)] };
+  }
+}
+
+async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, log }: SocketHooksOptions) {
+  const place = { requestId: randomUUID(), log };
+  try {
+    const operation = session.operations.begin(id, payload, session.actor);
+    return await operation.during(async () => {
+      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal });
+      const { schema, execute, subscribe, contextFactory, parse, validate } = enveloped;
+      const document = parsed(() => parse(payload.query));
+      const problems: readonly GraphQLError[] = validate(schema, document);
+      if (problems.length > 0) throw problems.map((problem) => withCode(problem, 'GRAPHQL_VALIDATION_FAILED'));
+      const { operationName, variables: variableValues } = payload;
+      operation.isCommand = kindOf(document, operationName) === 'mutation';
+      const contextValue: Context = await contextFactory();
+      const rootValue: Enveloped = { id, connection: session.connection, operation, execute, subscribe };
+      return { schema, document, operationName, variableValues, contextValue, rootValue } as ExecutionArgs;
+    });
+  } catch (error) {
+    // graphql-ws says nothing of an operation that its client has completed meanwhile, not even to `onError`.
+    session.operations.forget(id, payload);
+    const problems = Array.isArray(error) ? (error as readonly unknown[]) : [error];
+    return problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
+  }
+}
+
+// Over HTTP, the codes of both kinds of bad documents come from graphql-yoga.
+function parsed<Document>(parse: () => Document): Document {
+  try {
+    return parse();
+  } catch (error) {
+    throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error;
+  }
+}
+
+function kindOf(document: ExecutionArgs['document'], operationName: string | null | undefined): string {
+  const operation = getOperationAST(document, operationName);
+  if (operation) return operation.operation;
+  const message = operationName == null ? 'Name one of the operations in operationName.' : `There is no operation "${operationName}".`;
+  throw new GraphQLError(message, { extensions: { code: 'OPERATION_RESOLUTION_FAILURE' } });
+}
+
+const enveloped = (args: ExecutionArgs): Enveloped => args.rootValue as Enveloped;

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import type { Config } from '../../src/config.ts';
+import { openBareSocket } from '../support/bare-socket.ts';
+import { eventually } from '../support/eventually.ts';
+import { openRawSocket } from '../support/raw-socket.ts';
+import { startTestApp, type TestApp } from '../support/test-app.ts';
+import { actor } from '../support/test-store.ts';
+
+const longMs = 600_000;
+const updated = 'subscription { assessmentUpdated(assessmentId: "a") { kind } }';
+const wait = '{ waitForAssessment(assessmentId: "a", timeoutMs: 600000) { __typename } }';
+
+let service: TestApp;
+async function start(config: Partial<Config>): Promise<void> {
+  service = await startTestApp(config);
+  await service.app.store.createAssessment({ assessmentId: 'a', type: 'HEALTH' }, actor);
+}
+afterEach(async () => {
+  service.app.hurry();
+  await service.app.stop();
+  await service.database.drop();
+});
+
+const health = (path: string): Promise<Response> => fetch(new URL(`/health/${path}`, service.url));
+
+/** As a load balancer does. */
+async function watchReadiness(): Promise<void> {
+  for (let round = 0; round < 2; round++) expect((await health('ready')).status).toBe(200);
+}
+
+/** Whether a promise is settled by now. */
+const isSettled = (promise: Promise<unknown>): Promise<boolean> =>
+  Promise.race([promise.then(() => true), new Promise<false>((resolve) => setImmediate(resolve, false))]);
+
+test('while it drains: not ready but alive, no new sockets, requests served, open sockets carried on', async () => {
+  await start({ DRAIN_MS: longMs });
+  await watchReadiness();
+  const raw = await openRawSocket(service.url);
+  raw.subscribe('1', updated);
+  await raw.received('1', 'next');
+  const stopped = service.app.stop();
+  const ready = await health('ready');
+  expect([ready.status, ready.headers.get('connection'), await ready.json()]).toEqual([
+    ...[503, 'close', { status: 'stopping', error: 'The service is stopping.' }],
+  ]);
+  expect((await health('live')).status).toBe(200);
+  await expect(openBareSocket(service.url)).rejects.toThrow('503');
+  const waiting = service.send(wait);
+  for (const mutation of ['startProcessing', 'completeAssessment']) {
+    const input = mutation === 'completeAssessment' ? '{ assessmentId: "a", result: {} }' : '{ assessmentId: "a" }';
+    const answer = await service.send(`mutation { ${mutation}(input: ${input}) { __typename } }`);
+    expect([answer.status, answer.headers.get('connection'), answer.errors]).toEqual([200, 'close', undefined]);
+  }
+  expect((await waiting).data).toEqual({ waitForAssessment: { __typename: 'WaitForAssessmentPayload' } });
+  await raw.received('1', 'complete');
+  raw.subscribe('2', '{ __typename }');
+  await raw.received('2', 'complete');
+  expect(await isSettled(stopped)).toBe(false);
+  service.app.hurry();
+  expect(await raw.closed).toBe(1001);
+  await stopped;
+});
+
+test('open sockets are closed a few at a time, each with 1001; those that remain go on until their turn', async () => {
+  const count = 200;
+  await start({ DRAIN_MS: 1_500 });
+  const sockets = await Promise.all(Array.from({ length: count }, () => openRawSocket(service.url)));
+  for (const raw of sockets) {
+    raw.subscribe('1', updated);
+    await raw.received('1', 'next');
+  }
+  const steps: number[] = [];
+  let open = count;
+  const codes = Promise.all(sockets.map(({ closed }) => closed.finally(() => void open--)));
+  const stopped = service.app.stop();
+  while (open > 0) {
+    if (steps.at(-1) !== open) steps.push(open);
+    await sleep(5);
+  }
+  expect(new Set(await codes)).toEqual(new Set([1001]));
+  // Two hundred in steps of about ten, whatever the machine makes of the time between them.
+  expect(steps.length).toBeGreaterThan(5);
+  expect(sockets.every((raw) => raw.typesOf('1').length === 1)).toBe(true);
+  await stopped;
+});
+
+test('a change that was asked for on a socket is answered before the socket is closed', async () => {
+  await start({ DRAIN_MS: 30_000, LOCK_PATIENCE_MS: 30_000 });
+  const operator = await service.database.connect();
+  await operator.query("begin; select 1 from assessment_states where assessment_id = 'a' for update");
+  const [changing, other] = [await openRawSocket(service.url), await openRawSocket(service.url)];
+  changing.subscribe('1', 'mutation { startProcessing(input: { assessmentId: "a" }) { __typename } }');
+  service.statements.length = 0;
+  await eventually('the command has met the lock', () => service.statements.length > 0);
+  const stopped = service.app.stop();
+  expect(await other.closed).toBe(1001);
+  expect(changing.socket.readyState).toBe(changing.socket.OPEN);
+  await operator.query('rollback');
+  expect(await changing.closed).toBe(1001);
+  expect(changing.typesOf('1')).toEqual(['next', 'complete']);
+  expect(changing.messages.find(({ type }) => type === 'next')?.payload).toEqual({
+    data: { startProcessing: { __typename: 'StartProcessingPayload' } },
+  });
+  await stopped;
+});
+
+test('waits over HTTP go on while it drains, and are then told to ask another instance', async () => {
+  await start({ DRAIN_MS: longMs });
+  await watchReadiness();
+  service.statements.length = 0;
+  const waiting = service.send(wait);
+  await eventually('it waits', () => service.app.store.watching === 1);
+  const stopped = service.app.stop();
+  await health('ready');
+  expect(await isSettled(waiting)).toBe(false);
+  service.app.hurry();
+  expect((await waiting).errors).toMatchObject([{ extensions: { code: 'OVERLOADED', retryAfterMs: 1_000 } }]);
+  await stopped;
+});
+
+test.each([
+  ['a window of nothing', { DRAIN_MS: 0 }, true],
+  ['few sockets, and nobody who asks for readiness', { DRAIN_MS: longMs }, false],
+] as const)('with %s the stop is quick', async (_, config, watched) => {
+  await start(config);
+  if (watched) await watchReadiness();
+  else await health('ready'); // somebody curious
+  const sockets = await Promise.all(Array.from({ length: 15 }, () => openRawSocket(service.url)));
+  await service.app.stop();
+  expect(new Set(await Promise.all(sockets.map(({ closed }) => closed)))).toEqual(new Set([1001]));
+});
+
+test('an event stream is cut off in its turn', async () => {
+  await start({ DRAIN_MS: longMs });
+  const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
+  const response = await fetch(service.url, { method: 'POST', headers, body: JSON.stringify({ query: updated }) });
+  const reader = response.body?.getReader();
+  expect(new TextDecoder().decode((await reader?.read())?.value)).toBeDefined();
+  await eventually('it watches', () => service.app.store.watching === 1);
+  const stopped = service.app.stop();
+  await expect(
+    (async () => {
+      while (!(await reader?.read())?.done);
+    })(),
+  ).rejects.toThrow();
+  await stopped;
+});
