@@ -2,10 +2,11 @@ import { CheckError } from './checks/check-error.ts';
 import { loadRules } from './checks/rule-set.ts';
 import { runCheck } from './checks/run-check.ts';
 import { readTargetPolicy } from './checks/target-policy.ts';
-import type { Config } from './config.ts';
+import type { WorkerConfig } from './config.ts';
 import { StartupError } from './startup-error.ts';
-import type { Actor, AssessmentStore, Logger } from './store/index.ts';
+import type { Actor, Assessment, AssessmentStore, Logger } from './store/index.ts';
 import type { Handler } from './worker/handler.ts';
+import type { WorkClient } from './worker/work-client.ts';
 import { createWorker, type Worker } from './worker/worker.ts';
 
 const actor: Actor = { tenantId: 'default', subject: 'service:worker' };
@@ -14,25 +15,37 @@ const actor: Actor = { tenantId: 'default', subject: 'service:worker' };
  * The built-in checks (docs/checks.md) as the configuration has them.
  * @throws StartupError (CONFIG_INVALID) when CHECK_TARGETS or the file of CHECK_RULES is wrong.
  */
-export async function loadChecks(config: Config): Promise<Handler> {
+export async function loadChecks(config: Pick<WorkerConfig, 'CHECK_TARGETS' | 'CHECK_RULES'>): Promise<Handler> {
   const targets = await configured('CHECK_TARGETS', () => readTargetPolicy(config.CHECK_TARGETS));
   const rules = await configured('CHECK_RULES', () => loadRules(config.CHECK_RULES));
   return ({ assessment: { type, serverName, requestData }, signal, progress }) =>
     runCheck({ type, serverName, request: requestData }, { signal, progress, targets, rules });
 }
 
-/** A worker in this process that runs the checks; it is yet to be started. */
-export const createBuiltInWorker = (store: AssessmentStore, check: Handler, config: Config, log: Logger): Worker =>
-  createWorker({
-    ...{ store, actor, log },
-    handlers: { HEALTH: check, SECURITY: check, COMPLIANCE: check },
-    concurrency: config.WORKER_CONCURRENCY,
-    leaseMs: config.WORKER_LEASE_MS,
-    // Checks take seconds: what is claimed ahead would only wait here.
-    prefetch: 0,
-    graceMs: config.STOP_TIMEOUT_MS / 2,
-    maxResultBytes: config.MAX_BODY_BYTES,
-  });
+type WorkConfig = Omit<WorkerConfig, 'NODE_ENV' | 'LOG_LEVEL' | 'CHECK_TARGETS' | 'CHECK_RULES'>;
+
+/** A worker on a store in this process that runs the checks; it is yet to be started. */
+export const createBuiltInWorker = (store: AssessmentStore, check: Handler, config: WorkConfig, log: Logger): Worker =>
+  createWorker({ store, actor, log, ...optionsOf(check, config) });
+
+/** The same over the API. `types`: which to claim; default: all. */
+export const createRemoteWorker = (
+  client: WorkClient,
+  check: Handler,
+  config: WorkConfig,
+  log: Logger,
+  types?: Assessment['type'][],
+): Worker => createWorker({ client, log, ...optionsOf(check, config), ...(types && { types }) });
+
+const optionsOf = (check: Handler, config: WorkConfig) => ({
+  handlers: { HEALTH: check, SECURITY: check, COMPLIANCE: check },
+  concurrency: config.WORKER_CONCURRENCY,
+  leaseMs: config.WORKER_LEASE_MS,
+  // Checks take seconds: what is claimed ahead would only wait here.
+  prefetch: 0,
+  graceMs: config.STOP_TIMEOUT_MS / 2,
+  maxResultBytes: config.MAX_BODY_BYTES,
+});
 
 async function configured<Value>(variable: string, read: () => Value | Promise<Value>): Promise<Value> {
   try {
