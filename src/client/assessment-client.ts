@@ -1,3 +1,4 @@
+import type { Assessments, AssessmentView, Awaited, ClaimedView, CreatedView } from '../store/assessments.ts';
 import { awaitEnd } from '../store/await-end.ts';
 import {
   ClaimLostError,
@@ -10,7 +11,6 @@ import {
 import type { AssessmentData, ClaimAssessments, CreateAssessment, HealthStatus, ReleaseResult } from '../store/index.ts';
 import { OpenCalls } from '../store/open-calls.ts';
 import type { WorkClient } from '../worker/work-client.ts';
-import type { Assessments, AssessmentView, Awaited, ClaimedView, CreatedView } from './assessments.ts';
 import { type CallOptions, Calls, type Repeat } from './calls.ts';
 import * as decode from './decode.ts';
 import * as documents from './documents.ts';

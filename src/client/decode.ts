@@ -1,3 +1,4 @@
+import type { AssessmentView, AuditEntryView, ClaimedView, FeedUpdateView, UpdateView } from '../store/assessments.ts';
 import {
   AlreadyExistsError,
   ClaimLostError,
@@ -8,7 +9,6 @@ import {
 } from '../store/errors.ts';
 import type { Assessment, AssessmentStats, ErrorCode, HeartbeatResult, JsonObject, QueueStatus } from '../store/index.ts';
 import { ApiError } from './api-error.ts';
-import type { AssessmentView, AuditEntryView, ClaimedView, FeedUpdateView, UpdateView } from './assessments.ts';
 
 type Time = 'nextRetryAt' | 'createdAt' | 'updatedAt' | 'startedAt' | 'completedAt';
 

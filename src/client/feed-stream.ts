@@ -1,5 +1,5 @@
+import type { FeedUpdateView } from '../store/assessments.ts';
 import type { AssessmentFilter } from '../store/index.ts';
-import type { FeedUpdateView } from './assessments.ts';
 import { feedUpdateOf, type SentUpdate } from './decode.ts';
 import * as documents from './documents.ts';
 import { Inbox } from './inbox.ts';

@@ -1,4 +1,5 @@
 import { type Client, createClient, type Sink, type SubscribePayload } from 'graphql-ws/client';
+import * as ws from 'ws';
 import { type AnswerError, ApiError, badAnswer, errorOf, unreachable } from './api-error.ts';
 import { backoffMs, pause } from './backoff.ts';
 import type { ClientSettings } from './options.ts';
@@ -18,6 +19,8 @@ export interface Subscriber extends Sink<unknown> {
 /** How long a socket stays open when nothing is subscribed to any more, in milliseconds. */
 const idleMs = 300;
 const goingAway = 1001;
+/** What bundlers for browsers put in the place of `ws` has no such export. */
+const defaultImplementation: unknown = Object(ws).WebSocket ?? Object(globalThis).WebSocket;
 
 /**
  * One socket for all subscriptions: opened with the first, closed after the last. When it breaks off it is opened again, with a pause for
@@ -39,7 +42,7 @@ export class Sockets {
     const answering = new Deadline(keepAliveMs, () => this.#client.terminate());
     this.#client = createClient({
       url: options.url.replace(/^http/, 'ws'),
-      webSocketImpl: options.webSocketImpl,
+      webSocketImpl: options.webSocketImpl ?? defaultImplementation,
       lazy: true,
       lazyCloseTimeout: idleMs,
       keepAlive: keepAliveMs,

@@ -1,4 +1,4 @@
-import type { AssessmentView, AuditEntryView } from './assessments.ts';
+import type { AssessmentView, AuditEntryView } from '../store/assessments.ts';
 
 /** A command with the version that it was to change, and what it was to leave behind. */
 export type Asked = { expectedVersion: number } & (

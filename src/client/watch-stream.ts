@@ -1,5 +1,5 @@
+import type { UpdateView } from '../store/assessments.ts';
 import { isTerminal } from '../store/lifecycle.ts';
-import type { UpdateView } from './assessments.ts';
 import { type SentUpdate, updateOf } from './decode.ts';
 import * as documents from './documents.ts';
 import { Inbox } from './inbox.ts';

@@ -50,8 +50,9 @@ export async function changesSince(db: Database, known: readonly KnownVersion[])
     left join assessment_states s on s.tenant_id = k.tenant_id and s.assessment_id = k.assessment_id
     left join assessment_state_audit a on a.tenant_id = s.tenant_id and a.assessment_id = s.assessment_id and a.version_to = s.version
     left join lateral (
-      select e.*, (select max(b.created_at) from assessment_state_audit b where b.tenant_id = e.tenant_id and b.assessment_id = e.assessment_id
-        and b.version_to < e.version_to and b.new_state = 'processing' and b.old_state <> 'processing') as started_at
+      select e.version_to, e.progress, e.message, e.error_message, e.retry_count, e.created_at,
+        coalesce(e.started_at, (select max(b.created_at) from assessment_state_audit b where b.tenant_id = e.tenant_id and b.assessment_id = e.assessment_id
+          and b.version_to < e.version_to and b.new_state = 'processing' and b.old_state <> 'processing')) as started_at
       from assessment_state_audit e
       where s.retry_count > 0 and s.version > k.version and e.tenant_id = s.tenant_id and e.assessment_id = s.assessment_id and e.version_to > k.version and e.new_state = 'failed'
       order by e.version_to limit 1
