@@ -19,6 +19,9 @@ const readyWithinMs = 60_000;
 // Loaded into the service before its own code: answers each message with the processor time, so that no tool of the system is needed.
 const reportCpu = `data:text/javascript,${encodeURIComponent('process.on("message", () => process.send(process.cpuUsage())); process.channel.unref();')}`;
 
+/** With CPU_PROF the service writes a profile into that folder when it stops. */
+const profiling = process.env['CPU_PROF'] ? ['--cpu-prof', `--cpu-prof-dir=${process.env['CPU_PROF']}`] : [];
+
 /**
  * Starts what `npm run build` has built on a free port, and waits until it is ready. Variables of the environment, such as
  * COMMAND_CONCURRENCY, reach it.
@@ -29,7 +32,7 @@ export async function startService(databaseUrl: string): Promise<Service> {
   if (!existsSync(main)) throw new Error('there is nothing to measure yet: run `npm run build` first');
   const port = await freePort();
   // As `npm start` does.
-  const child = spawn(process.execPath, ['--max-semi-space-size=64', '--import', reportCpu, main], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', ...profiling, '--import', reportCpu, main], {
     cwd: root,
     env: {
       ...process.env,

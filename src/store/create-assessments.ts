@@ -44,11 +44,46 @@ export async function createAssessments(db: Database, items: readonly NewAssessm
 }
 
 /** What the row is now: the rest of it is as every assessment begins, so it need not travel. A test compares it with what is read. */
-const createdFrom = ({ request: _, requestHash: __, changedBy: ___, ...item }: NewAssessment, createdAt: Date): Assessment => ({
-  ...item,
-  ...{ state: 'PENDING', version: 1, progress: 0, retryCount: 0, createdAt, updatedAt: createdAt },
-  ...{ errorMessage: null, message: null, nextRetryAt: null, startedAt: null, completedAt: null },
-  ...{ claimedBy: null, claimedAt: null, claimExpiresAt: null },
+// Field by field: spreading made it fifty times as slow.
+const createdFrom = (item: NewAssessment, createdAt: Date): Assessment => ({
+  id: item.id,
+  tenantId: item.tenantId,
+  assessmentId: item.assessmentId,
+  state: 'PENDING',
+  version: 1,
+  type: item.type,
+  source: item.source,
+  serverName: item.serverName,
+  errorMessage: null,
+  message: null,
+  progress: 0,
+  priority: item.priority,
+  retryCount: 0,
+  maxRetries: item.maxRetries,
+  nextRetryAt: null,
+  timeoutMs: item.timeoutMs,
+  claimedBy: null,
+  claimedAt: null,
+  claimExpiresAt: null,
+  createdAt,
+  updatedAt: createdAt,
+  startedAt: null,
+  completedAt: null,
+});
+
+const rowOf = (item: NewAssessment) => ({
+  id: item.id,
+  tenant_id: item.tenantId,
+  assessment_id: item.assessmentId,
+  type: item.type,
+  source: item.source,
+  server_name: item.serverName,
+  priority: item.priority,
+  timeout_ms: item.timeoutMs,
+  max_retries: item.maxRetries,
+  request: item.request,
+  request_hash: item.requestHash,
+  changed_by: item.changedBy,
 });
 
 // A key that another transaction is about to insert makes the statement wait for its end; not for long (SQLSTATE 55P03).
@@ -60,12 +95,8 @@ const insertAssessments = (db: Database, items: readonly NewAssessment[]): Promi
       request_data, request_hash, changed_by)
     select id, tenant_id, assessment_id, lower(type)::assessment_type, lower(source)::assessment_source, server_name, priority, timeout_ms,
       max_retries, request::jsonb, request_hash, changed_by
-    from unnest(
-      ${items.map((item) => item.id)}::uuid[], ${items.map((item) => item.tenantId)}::text[], ${items.map((item) => item.assessmentId)}::text[],
-      ${items.map((item) => item.type)}::text[], ${items.map((item) => item.source)}::text[], ${items.map((item) => item.serverName)}::text[],
-      ${items.map((item) => item.priority)}::int[], ${items.map((item) => item.timeoutMs)}::int[], ${items.map((item) => item.maxRetries)}::int[],
-      ${items.map((item) => item.request)}::text[], ${items.map((item) => item.requestHash)}::text[], ${items.map((item) => item.changedBy)}::text[]
-    ) as input (id, tenant_id, assessment_id, type, source, server_name, priority, timeout_ms, max_retries, request, request_hash, changed_by)
+    from json_to_recordset(${JSON.stringify(items.map(rowOf))}::text::json) as input (id uuid, tenant_id text, assessment_id text, type text, source text,
+      server_name text, priority int, timeout_ms int, max_retries int, request text, request_hash text, changed_by text)
     cross join (select set_config('lock_timeout', ${lockTimeout}, true)) as patience
     order by tenant_id, assessment_id
     on conflict (tenant_id, assessment_id) do nothing

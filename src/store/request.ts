@@ -45,8 +45,10 @@ export const optionsOf = (requestData: JsonObject): AssessmentOptions => ({ ...d
 
 /** The request as it is kept: what was submitted, without what was left out. */
 export function requestDataOf(input: CreateAssessment): JsonObject {
-  const { options, timestamp, ...rest } = input;
-  return given({ ...rest, options: options ? given(options) : undefined, timestamp: timestamp?.toISOString() });
+  const kept = given(input);
+  if (input.options) kept['options'] = given(input.options);
+  if (input.timestamp) kept['timestamp'] = input.timestamp.toISOString();
+  return kept;
 }
 
 /**
