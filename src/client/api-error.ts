@@ -47,16 +47,16 @@ export function unavailable(
   return error;
 }
 
-/** A top-level error of an answer, as an error of the store where the store has one for it. */
-export function errorOf(sent: AnswerError, asked: { assessmentId?: unknown }): Error {
-  const message = String(Object(sent).message);
-  const extensions = Object(Object(sent).extensions) as Record<string, unknown>;
+/** The top-level errors of an answer, as an error of the store where the store has one for the first. `asked`: the variables. */
+export function errorOf(errors: readonly AnswerError[], asked: { assessmentId?: unknown }): Error {
+  const message = String(Object(errors[0]).message);
+  const extensions = extensionsOf(errors[0]);
   const { code, limit, requestId } = extensions;
   const retryAfterMs = Number.isFinite(extensions['retryAfterMs']) ? Number(extensions['retryAfterMs']) : undefined;
   switch (code) {
     case 'BAD_USER_INPUT':
     case 'INVALID_INPUT':
-      return Object.assign(new InvalidInputError(fieldsOf(message, extensions)), { message });
+      return invalidInput(errors, message);
     case 'NOT_FOUND':
       return new NotFoundError(String(asked.assessmentId ?? ''));
     case 'CURSOR_EXPIRED':
@@ -71,16 +71,28 @@ export function errorOf(sent: AnswerError, asked: { assessmentId?: unknown }): E
   }
 }
 
+const extensionsOf = (error: AnswerError | undefined): Record<string, unknown> => Object(Object(error).extensions);
+
+/** GraphQL tells of each value that it does not take by an error of its own. */
+function invalidInput(errors: readonly AnswerError[], message: string): InvalidInputError {
+  const ofInput = errors.filter((error) => ['BAD_USER_INPUT', 'INVALID_INPUT'].includes(String(extensionsOf(error)['code'])));
+  const error = new InvalidInputError(ofInput.flatMap((one) => fieldsOf(String(one.message), extensionsOf(one))));
+  return ofInput.length > 1 ? error : Object.assign(error, { message });
+}
+
 /** Where a value stands that GraphQL does not take: `at "input.updates[3].progress"`, or the variable as a whole. */
-const place = /^Variable "\$(\w+)"(?:.*? at "([^"]+)")?/;
+const place = /^Variable "\$(\w+)"(?:.*? at "([^"]+)")?/s;
+/** A field that is too much, or missing, is told of at the place of what it is in. */
+const fieldInPlace = /; Field "(\w+)" (?:is not defined by type|of required type)/;
 
 function fieldsOf(message: string, { fields, argument }: Record<string, unknown>): InvalidInputError['fields'] {
   const sent = Array.isArray(fields) ? (fields as unknown[]).filter(isField) : [];
   if (sent.length > 0) return sent.map(({ path, message }) => ({ path: path.map(String), message }));
   if (typeof argument === 'string') return [{ path: [argument], message }];
   const [, variable = 'input', at = variable] = place.exec(message) ?? [];
-  const path = at.split(/[.[\]]+/).filter((part) => part !== '');
-  return [{ path: path[0] === 'input' && path.length > 1 ? path.slice(1) : path, message }];
+  const [, field] = fieldInPlace.exec(message) ?? [];
+  const path = [...at.split(/[.[\]]+/).filter((part) => part !== ''), ...(field === undefined ? [] : [field])];
+  return [{ path: path[0] === 'input' ? path.slice(1) : path, message }];
 }
 
 const isField = (value: unknown): value is { path: unknown[]; message: string } =>
@@ -100,6 +112,15 @@ export function unreachable(url: string, error: unknown): UnavailableError {
 
 /** What came is nothing that this service answers. */
 export const badAnswer = (url: string, what: string): ApiError => new ApiError('BAD_ANSWER', `the answer of ${url} ${what}`);
+
+/** Reads an answer. @throws what the reading throws; ApiError (BAD_ANSWER) where the answer is not what was asked for */
+export function readAnswer<Result>(url: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof TypeError ? badAnswer(url, `is not what was asked for (${error.message})`) : error;
+  }
+}
 
 /** Whether the service does not know who asks. */
 export const isUnauthenticated = (error: unknown): boolean => error instanceof ApiError && error.code === 'UNAUTHENTICATED';

@@ -1,36 +1,39 @@
-import type { Assessments, AssessmentView, Awaited, ClaimedView, CreatedView } from '../store/assessments.ts';
+import type { Assessments, AssessmentView, Awaited } from '../store/assessments.ts';
 import { awaitEnd } from '../store/await-end.ts';
-import {
-  ClaimLostError,
-  InvalidInputError,
-  InvalidTransitionError,
-  NotFoundError,
-  type UnavailableError,
-  VersionConflictError,
-} from '../store/errors.ts';
-import type { AssessmentData, ClaimAssessments, CreateAssessment, HealthStatus, ReleaseResult } from '../store/index.ts';
+import { ClaimLostError, InvalidInputError, InvalidTransitionError, VersionConflictError } from '../store/errors.ts';
+import type { AssessmentData, ClaimAssessments, HealthStatus, ReleaseResult } from '../store/index.ts';
 import { OpenCalls } from '../store/open-calls.ts';
 import type { WorkClient } from '../worker/work-client.ts';
 import { type CallOptions, Calls, type Repeat } from './calls.ts';
 import * as decode from './decode.ts';
 import * as documents from './documents.ts';
-import { encodeVariables } from './encode.ts';
+import { checkObject, encodeVariables } from './encode.ts';
 import { FeedStream } from './feed-stream.ts';
 import { HttpTransport } from './http-transport.ts';
-import { newId } from './new-id.ts';
+import { runItemBatch } from './item-batch.ts';
 import { type AssessmentClientOptions, type ClientSettings, readOptions } from './options.ts';
 import { Sockets } from './sockets.ts';
 import { Tokens } from './tokens.ts';
 import { type Asked, wasDone } from './was-done.ts';
 import { WatchStream } from './watch-stream.ts';
+import { withId } from './with-id.ts';
 import { WorkApi } from './work-api.ts';
 
 type Method<Name extends keyof Assessments> = Assessments[Name];
-type SentCreation = { created: boolean; assessment: decode.SentAssessment } | decode.SentRefusal;
-type SentChange = { assessment: decode.SentAssessment } | decode.SentRefusal;
 type SentStates = { assessmentIds: string[] };
 /** A change, yet without the version that it was to follow. */
 type Change = Asked extends infer One ? (One extends Asked ? Omit<One, 'expectedVersion'> : never) : never;
+/** A call, yet without what is the same for all. */
+type Ask<Sent, Result> = Omit<CallOptions<Sent, Result>, 'timeoutMs' | 'signal'> & { timeoutMs?: number };
+/** A batch whose items stand for themselves, in the list of this name. */
+interface ItemCall<Sent, Result> {
+  document: string;
+  repeat: Repeat;
+  input: object;
+  list: string;
+  itemOf?: (item: unknown) => unknown;
+  read: (sent: Sent, index: number) => Result | Error;
+}
 type CommandInput = { assessmentId: string; expectedVersion?: number | null | undefined };
 
 const defaultWaitMs = 30_000;
@@ -45,7 +48,6 @@ export class AssessmentClient implements Assessments {
   /** What a worker needs, with its own way to repeat. `createWorker` finds it by itself. */
   readonly work: WorkClient;
   readonly #settings: ClientSettings;
-  readonly #tokens: Tokens;
   readonly #calls: Calls;
   readonly #sockets: Sockets;
   readonly #open = new OpenCalls();
@@ -56,44 +58,42 @@ export class AssessmentClient implements Assessments {
     const tokens = new Tokens(settings.token);
     const http = new HttpTransport({ ...settings, tokens });
     this.#settings = settings;
-    this.#tokens = tokens;
     this.#calls = new Calls(http, settings);
     this.#sockets = new Sockets({ ...settings, tokens });
     this.work = new WorkApi({ calls: this.#calls, open: this.#open, watch: (assessmentId) => this.watch(assessmentId) as never });
   }
 
-  createAssessment(input: CreateAssessment, signal?: AbortSignal): Promise<CreatedView> {
-    const own = input.assessmentId ?? newId();
-    return this.#do(signal, {
-      ...{ document: documents.create, repeat: 'ALWAYS', variables: { input: { ...input, assessmentId: own } } },
-      decode: (sent: SentCreation) => createdOf(sent, input),
+  createAssessment: Method<'createAssessment'> = (input, signal) =>
+    this.#do(signal, {
+      ...{ document: documents.create, repeat: 'ALWAYS', variables: { input: withId(input) } },
+      decode: (sent: decode.SentCreation) => decode.accepted(decode.createdOf(sent, input)),
     });
-  }
 
-  startProcessing: Method<'startProcessing'> = (input, signal) => this.#command(documents.start, input, { verb: 'START' }, signal);
+  startProcessing: Method<'startProcessing'> = (input, signal) => this.#command(documents.start, input, () => ({ verb: 'START' }), signal);
 
   updateProgress: Method<'updateProgress'> = (input, signal) =>
-    this.#command(documents.progress, input, { verb: 'PROGRESS', progress: input.progress, message: input.message }, signal);
+    this.#command(documents.progress, input, ({ progress, message }) => ({ verb: 'PROGRESS', progress, message }), signal);
 
   completeAssessment: Method<'completeAssessment'> = (input, signal) =>
-    this.#command(documents.complete, input, { verb: 'COMPLETE', result: input.result }, signal);
+    this.#command(documents.complete, input, ({ result }) => ({ verb: 'COMPLETE', result }), signal);
 
   failAssessment: Method<'failAssessment'> = (input, signal) =>
-    this.#command(documents.fail, input, { verb: 'FAIL', error: input.error }, signal);
+    this.#command(documents.fail, input, ({ error }) => ({ verb: 'FAIL', error }), signal);
 
   cancelAssessment: Method<'cancelAssessment'> = (input, signal) =>
-    this.#command(documents.cancel, input, { verb: 'CANCEL', reason: input.reason }, signal);
+    this.#command(documents.cancel, input, ({ reason }) => ({ verb: 'CANCEL', reason }), signal);
 
   retryAssessment: Method<'retryAssessment'> = (input, signal) =>
-    this.#command(documents.retry, input, { verb: 'RETRY', reason: input.reason }, signal);
+    this.#command(documents.retry, input, ({ reason }) => ({ verb: 'RETRY', reason }), signal);
 
-  claimAssessments(input: ClaimAssessments, signal?: AbortSignal): Promise<ClaimedView[]> {
+  claimAssessments: Method<'claimAssessments'> = (input, signal) => {
+    const { waitMs } = Object(input) as Partial<ClaimAssessments>;
     return this.#do(signal, {
       ...{ document: documents.claim, repeat: 'IF_UNTOUCHED', variables: { input } },
-      timeoutMs: this.#settings.timeoutMs + (Number.isFinite(input.waitMs) ? Number(input.waitMs) : 0),
+      timeoutMs: this.#settings.timeoutMs + (Number.isFinite(waitMs) ? Number(waitMs) : 0),
       decode: ({ claims }: { claims: decode.SentClaim[] }) => claims.map(decode.claimOf),
     });
-  }
+  };
 
   heartbeat: Method<'heartbeat'> = (input, signal) =>
     this.#do(signal, {
@@ -108,20 +108,23 @@ export class AssessmentClient implements Assessments {
       decode: ({ results }: { results: ReleaseResult[] }) => results,
     });
 
-  batchCreateAssessments: Method<'batchCreateAssessments'> = (input, signal) => {
-    const assessments = input.assessments.map((item) => ({ ...item, assessmentId: item.assessmentId ?? newId() }));
-    return this.#batch(signal, {
-      ...{ document: documents.batchCreate, repeat: 'ALWAYS', variables: { input: { ...input, assessments } } },
-      decode: ({ results }: { results: SentCreation[] }) =>
-        results.map((sent, index) => (decode.isRefused(sent) ? decode.refusalOf(sent) : createdOf(sent, input.assessments[index]))),
+  batchCreateAssessments: Method<'batchCreateAssessments'> = (input, signal) =>
+    this.#items(signal, {
+      ...{ document: documents.batchCreate, repeat: 'ALWAYS', input, list: 'assessments', itemOf: withId },
+      read: (sent: decode.SentCreation, index) => decode.createdOf(sent, input.assessments[index]),
     });
-  };
 
   batchUpdateProgress: Method<'batchUpdateProgress'> = (input, signal) =>
-    this.#batch(signal, { ...{ document: documents.batchProgress, repeat: 'IF_UNTOUCHED', variables: { input } }, decode: changesOf });
+    this.#items(signal, {
+      ...{ document: documents.batchProgress, repeat: 'IF_UNTOUCHED', input, list: 'updates' },
+      read: decode.changeOf,
+    });
 
   batchCompleteAssessments: Method<'batchCompleteAssessments'> = (input, signal) =>
-    this.#batch(signal, { ...{ document: documents.batchComplete, repeat: 'IF_UNTOUCHED', variables: { input } }, decode: changesOf });
+    this.#items(signal, {
+      ...{ document: documents.batchComplete, repeat: 'IF_UNTOUCHED', input, list: 'completions' },
+      read: decode.changeOf,
+    });
 
   batchRetryFailedAssessments: Method<'batchRetryFailedAssessments'> = (input, signal) =>
     this.#batch(signal, { ...{ document: documents.batchRetry, repeat: 'IF_UNTOUCHED', variables: { input } }, decode: keysOf });
@@ -135,19 +138,18 @@ export class AssessmentClient implements Assessments {
       decode: ({ deletedCount }: { deletedCount: number }) => deletedCount,
     });
 
-  getState(assessmentId: string, signal?: AbortSignal): Promise<AssessmentView & AssessmentData> {
-    return this.#read(signal, documents.read, { assessmentId }, (sent: (decode.SentAssessment & AssessmentData) | null) => {
-      if (sent === null) throw new NotFoundError(assessmentId);
-      return decode.assessmentOf<AssessmentData>(sent);
-    });
-  }
+  getState: Method<'getState'> = (assessmentId, signal) =>
+    this.#read(signal, documents.read, { assessmentId }, (sent: (decode.SentAssessment & AssessmentData) | null) =>
+      decode.assessmentOf<AssessmentData>(decode.existing(sent, assessmentId)),
+    );
 
-  waitForCompletion: Method<'waitForCompletion'> = ({ assessmentId, timeoutMs }, signal) =>
+  waitForCompletion: Method<'waitForCompletion'> = (input, signal) =>
     this.#open.run(signal, async (ending): Promise<Awaited> => {
+      const { assessmentId, timeoutMs } = checkObject(input);
       const waitMs = timeoutMs ?? defaultWaitMs;
       if (!Number.isSafeInteger(waitMs) || waitMs < 0)
         throw new InvalidInputError([{ path: ['timeoutMs'], message: 'must be a whole number of milliseconds, 0 or more' }]);
-      const ended = waitMs === 0 ? undefined : await awaitEnd(this.watch(assessmentId, ending), waitMs);
+      const ended = waitMs === 0 ? undefined : await awaitEnd(this.watch({ assessmentId }, ending), waitMs);
       return ended === undefined ? this.#look(assessmentId, ending) : { assessment: ended, timedOut: false };
     });
 
@@ -159,16 +161,12 @@ export class AssessmentClient implements Assessments {
   countAssessments: Method<'countAssessments'> = (list = {}, signal) =>
     this.#read(signal, documents.count, list, ({ totalCount }: { totalCount: number }) => totalCount);
 
-  auditTrail: Method<'auditTrail'> = (assessmentId, page = {}, signal) =>
-    this.#read(
-      signal,
-      documents.auditTrail,
-      { assessmentId, ...page },
-      (sent: { auditTrail: decode.SentPage<decode.SentAuditEntry> } | null) => {
-        if (sent === null) throw new NotFoundError(assessmentId);
-        return decode.pageOf(sent.auditTrail, decode.auditEntryOf);
-      },
+  auditTrail: Method<'auditTrail'> = (assessmentId, page = {}, signal) => {
+    type Sent = { auditTrail: decode.SentPage<decode.SentAuditEntry> } | null;
+    return this.#read(signal, documents.auditTrail, { assessmentId, ...page }, (sent: Sent) =>
+      decode.pageOf(decode.existing(sent, assessmentId).auditTrail, decode.auditEntryOf),
     );
+  };
 
   getAssessmentStats: Method<'getAssessmentStats'> = (query = {}, signal) => this.#read(signal, documents.stats, query, decode.statsOf);
 
@@ -178,41 +176,48 @@ export class AssessmentClient implements Assessments {
 
   watch: Method<'watch'> = (assessment, signal) => {
     const input = typeof assessment === 'string' ? { assessmentId: assessment } : assessment;
-    const open = async () => new WatchStream({ ...this.#liveQueries(), ...input, attempts: this.#settings.connectAttempts });
+    const open = async () => new WatchStream({ ...this.#liveQueries(), ...encodeVariables({ ...input }) });
     return this.#open.iterate(signal, open, sentAsIs);
   };
 
-  feed: Method<'feed'> = ({ where, after } = {}, signal) => {
+  feed: Method<'feed'> = (input, signal) => {
     const open = async (opening: AbortSignal) => {
-      const filter = encodeVariables({ where })['where'] as typeof where;
-      return new FeedStream({ ...this.#liveQueries(), where: filter, after: after ?? (await this.feedCursor(opening)) });
+      const { where, after } = encodeVariables({ ...input });
+      return new FeedStream({ ...this.#liveQueries(), where, after: after ?? (await this.feedCursor(opening)) });
     };
     return this.#open.iterate(signal, open, sentAsIs);
   };
 
   feedCursor: Method<'feedCursor'> = (signal) => this.#read(signal, documents.feedCursor, {}, (cursor: string) => cursor);
 
-  async close(): Promise<void> {
+  close: Method<'close'> = async () => {
     this.#open.close();
-    this.#sockets.close();
-  }
+    await this.#sockets.close();
+  };
 
   /** A command on one assessment. With the version that it is to change, a lost answer can be made up for. */
-  #command(document: string, input: CommandInput, asked: Change, signal: AbortSignal | undefined): Promise<AssessmentView> {
-    const { expectedVersion } = input;
-    const repeat: Repeat = expectedVersion == null ? 'IF_UNTOUCHED' : 'ALWAYS';
-    let lost: UnavailableError | undefined;
+  #command<Input extends CommandInput>(
+    document: string,
+    input: Input,
+    changeBy: (input: Input) => Change,
+    signal: AbortSignal | undefined,
+  ): Promise<AssessmentView> {
+    const deadline = performance.now() + this.#settings.timeoutMs;
+    let isLost = false;
     return this.#open.run(signal, async (ending) => {
+      const { assessmentId, expectedVersion } = Object(input) as Partial<CommandInput>;
+      const isKnown = typeof assessmentId === 'string' && typeof expectedVersion === 'number';
+      const repeat: Repeat = isKnown ? 'ALWAYS' : 'IF_UNTOUCHED';
+      const onLost = (): void => {
+        isLost = true;
+      };
       try {
-        return await this.#calls.do({
-          ...{ document, repeat, variables: { input }, decode: changeOf, timeoutMs: this.#settings.timeoutMs, signal: ending },
-          onLost: (error) => {
-            lost = error;
-          },
-        });
+        const decoded = (sent: decode.SentChange) => decode.accepted(decode.changeOf(sent));
+        return await this.#ask(ending, { document, repeat, variables: { input }, decode: decoded, onLost });
       } catch (error) {
-        if (lost === undefined || expectedVersion == null || !isOvertaken(error)) throw error;
-        const done = await this.#foundDone(input.assessmentId, { ...asked, expectedVersion }, ending);
+        if (!isLost || !isKnown || !isOvertaken(error)) throw error;
+        const leftMs = Math.max(1_000, deadline - performance.now());
+        const done = await this.#foundDone(assessmentId, { ...changeBy(input), expectedVersion }, { ending, leftMs });
         if (done === undefined) throw error;
         return done;
       }
@@ -220,13 +225,10 @@ export class AssessmentClient implements Assessments {
   }
 
   /** The assessment, if a change whose answer was lost has been made. */
-  async #foundDone(assessmentId: string, asked: Asked, signal: AbortSignal): Promise<AssessmentView | undefined> {
-    const [{ requestData: _, resultData: result, ...assessment }, { items }] = await Promise.all([
-      this.getState(assessmentId, signal),
-      this.auditTrail(assessmentId, { last: 1 }, signal),
-    ]);
-    const change = items[0]?.node;
-    return change !== undefined && wasDone(asked, { assessment, change, result }) ? assessment : undefined;
+  async #foundDone(assessmentId: string, asked: Asked, time: { ending: AbortSignal; leftMs: number }): Promise<AssessmentView | undefined> {
+    const read = { repeat: 'ALWAYS', variables: { assessmentId }, timeoutMs: Math.ceil(time.leftMs) } as const;
+    const found = await this.#ask(time.ending, { ...read, document: documents.readChange, decode: decode.lastChangeOf });
+    return found !== undefined && wasDone(asked, found) ? found.assessment : undefined;
   }
 
   #look(assessmentId: string, signal: AbortSignal): Promise<Awaited> {
@@ -242,38 +244,47 @@ export class AssessmentClient implements Assessments {
   }
 
   #read<Sent, Result>(signal: AbortSignal | undefined, document: string, variables: object, decoded: (sent: Sent) => Result) {
-    return this.#do(signal, { document, variables, repeat: 'ALWAYS', decode: decoded });
+    return this.#do(signal, { document, variables: { ...variables }, repeat: 'ALWAYS', decode: decoded });
   }
 
-  #batch<Sent, Result>(signal: AbortSignal | undefined, call: Omit<CallOptions<Sent, Result>, 'timeoutMs' | 'signal'>): Promise<Result> {
+  #batch<Sent, Result>(signal: AbortSignal | undefined, call: Ask<Sent, Result>): Promise<Result> {
     return this.#do(signal, { ...call, timeoutMs: this.#settings.batchTimeoutMs });
   }
 
-  #do<Sent, Result>(
+  /** A batch whose items stand for themselves. */
+  #items<Sent, Result>(
     signal: AbortSignal | undefined,
-    call: Omit<CallOptions<Sent, Result>, 'timeoutMs' | 'signal'> & { timeoutMs?: number },
-  ): Promise<Result> {
-    return this.#open.run(signal, (ending) => this.#calls.do({ timeoutMs: this.#settings.timeoutMs, ...call, signal: ending }));
+    { document, repeat, input, list, itemOf = sentAsIs, read }: ItemCall<Sent, Result>,
+  ): Promise<(Result | Error)[]> {
+    const { batchTimeoutMs: timeoutMs } = this.#settings;
+    return this.#open.run(signal, async (ending) => {
+      const { [list]: items, ...others } = checkObject(input) as Record<string, unknown>;
+      if (!Array.isArray(items)) throw new InvalidInputError([{ path: [list], message: 'must be a list' }]);
+      const shared = { document, repeat, timeoutMs, signal: ending };
+      const rest = encodeVariables({ input: others })['input'] as object;
+      return runItemBatch({
+        ...{ list, items: items.map(itemOf), atomic: others['atomic'] === true },
+        send: (entries) =>
+          this.#calls.do({
+            ...{ ...shared, variables: { input: { ...rest, [list]: entries.map(({ item }) => item) } } },
+            decode: ({ results }: { results: Sent[] }) => entries.map(({ index }, position) => read(results[position] as Sent, index)),
+          }),
+      });
+    });
+  }
+
+  #do<Sent, Result>(signal: AbortSignal | undefined, call: Ask<Sent, Result>): Promise<Result> {
+    return this.#open.run(signal, (ending) => this.#ask(ending, call));
+  }
+
+  async #ask<Sent, Result>(signal: AbortSignal, { variables, ...call }: Ask<Sent, Result>): Promise<Result> {
+    return this.#calls.do({ timeoutMs: this.#settings.timeoutMs, ...call, variables: encodeVariables(variables), signal });
   }
 
   #liveQueries() {
-    return { sockets: this.#sockets, tokens: this.#tokens, settings: this.#settings };
+    return { sockets: this.#sockets, settings: this.#settings };
   }
 }
-
-/** `created` is also true where only a repeat was answered: nobody else can have made the id that was made here. */
-function createdOf(sent: SentCreation, input: CreateAssessment | undefined): CreatedView {
-  if (decode.isRefused(sent)) throw decode.refusalOf(sent);
-  return { assessment: decode.assessmentOf(sent.assessment), created: sent.created || input?.assessmentId == null };
-}
-
-function changeOf(sent: SentChange): AssessmentView {
-  if (decode.isRefused(sent)) throw decode.refusalOf(sent);
-  return decode.assessmentOf(sent.assessment);
-}
-
-const changesOf = ({ results }: { results: SentChange[] }): (AssessmentView | Error)[] =>
-  results.map((sent) => (decode.isRefused(sent) ? decode.refusalOf(sent) : decode.assessmentOf<object>(sent.assessment)));
 
 const keysOf = ({ assessmentIds }: SentStates): string[] => assessmentIds;
 

@@ -1,7 +1,6 @@
 import { UnavailableError } from '../store/errors.ts';
-import { badAnswer, circumstancesOf } from './api-error.ts';
+import { circumstancesOf, readAnswer } from './api-error.ts';
 import { askedForMs, type BackoffOptions, backoffMs, pause } from './backoff.ts';
-import { encodeVariables } from './encode.ts';
 import type { HttpTransport } from './http-transport.ts';
 
 /**
@@ -12,7 +11,8 @@ export type Repeat = 'ALWAYS' | 'IF_UNTOUCHED' | 'NEVER';
 
 export interface CallOptions<Sent, Result> {
   document: string;
-  variables?: object;
+  /** As JSON can carry them; see encodeVariables. */
+  variables: Record<string, unknown>;
   /** What the caller is given. @throws the refusal that was sent in its place */
   decode: (sent: Sent) => Result;
   repeat: Repeat;
@@ -38,23 +38,18 @@ export class Calls {
   /** @throws what the decoding throws; InvalidInputError, UnavailableError, ApiError; the signal's reason */
   async do<Sent, Result>(call: CallOptions<Sent, Result>): Promise<Result> {
     const sent = await this.#answered(call);
-    try {
-      return call.decode(sent);
-    } catch (error) {
-      throw error instanceof TypeError ? badAnswer(this.#url, `is not what was asked for (${error.message})`) : error;
-    }
+    return readAnswer(this.#url, () => call.decode(sent));
   }
 
-  async #answered<Sent>({ document, variables = {}, repeat, timeoutMs, signal, onLost }: CallOptions<Sent, unknown>): Promise<Sent> {
+  async #answered<Sent>({ document, variables, repeat, timeoutMs, signal, onLost }: CallOptions<Sent, unknown>): Promise<Sent> {
     const deadline = performance.now() + timeoutMs;
-    const encoded = encodeVariables({ ...variables });
     // So that there is time for another try where the network loses what it carries.
     const tryMs = repeat === 'ALWAYS' ? Math.ceil(timeoutMs / 2) : timeoutMs;
     for (let failures = 0; ; failures++) {
       try {
         const leftMs = Math.max(1, Math.ceil(deadline - performance.now()));
         const answer = await this.#http.ask<{ answer: Sent }>({
-          ...{ document, variables: encoded, signal },
+          ...{ document, variables, signal },
           timeoutMs: Math.min(tryMs, leftMs),
         });
         return answer.answer;

@@ -1,4 +1,4 @@
-import type { AssessmentView, AuditEntryView, ClaimedView, FeedUpdateView, UpdateView } from '../store/assessments.ts';
+import type { AssessmentView, AuditEntryView, ClaimedView, CreatedView, FeedUpdateView, UpdateView } from '../store/assessments.ts';
 import {
   AlreadyExistsError,
   ClaimLostError,
@@ -7,7 +7,7 @@ import {
   NotFoundError,
   VersionConflictError,
 } from '../store/errors.ts';
-import type { Assessment, AssessmentStats, ErrorCode, HeartbeatResult, JsonObject, QueueStatus } from '../store/index.ts';
+import type { Assessment, AssessmentStats, CreateAssessment, ErrorCode, HeartbeatResult, JsonObject, QueueStatus } from '../store/index.ts';
 import { ApiError } from './api-error.ts';
 
 type Time = 'nextRetryAt' | 'createdAt' | 'updatedAt' | 'startedAt' | 'completedAt';
@@ -85,6 +85,32 @@ export const auditEntryOf = ({ reason, createdAt, ...entry }: SentAuditEntry): A
   createdAt: new Date(createdAt),
 });
 
+/** An assessment with its result and its last change. */
+export type SentLastChange = SentAssessment & { resultData: JsonObject | null; auditTrail: { nodes: SentAuditEntry[] } };
+
+/** How an assessment is, and what made it so; undefined when there is none. */
+export function lastChangeOf(
+  sent: SentLastChange | null,
+): { assessment: AssessmentView; change: AuditEntryView; result: unknown } | undefined {
+  if (sent === null) return undefined;
+  const { resultData: result, auditTrail, ...assessment } = sent;
+  const [change] = auditTrail.nodes;
+  return change && { assessment: assessmentOf<object>(assessment), change: auditEntryOf(change), result };
+}
+
+export type SentCreation = { created: boolean; assessment: SentAssessment } | SentRefusal;
+export type SentChange = { assessment: SentAssessment } | SentRefusal;
+
+/** What a creation gave. `created` is also true where only a repeat was answered: nobody else can have made the id that was made here. */
+export const createdOf = (sent: SentCreation, input: CreateAssessment | undefined): CreatedView | Error =>
+  isRefused(sent)
+    ? refusalOf(sent)
+    : { assessment: assessmentOf<object>(sent.assessment), created: sent.created || input?.assessmentId == null };
+
+/** What a command gave. */
+export const changeOf = (sent: SentChange): AssessmentView | Error =>
+  isRefused(sent) ? refusalOf(sent) : assessmentOf<object>(sent.assessment);
+
 type WithTextTime<Row, Field extends keyof Row> = Omit<Row, Field> & Record<Field, string>;
 
 export type SentStats = Omit<AssessmentStats, 'series'> & { series: WithTextTime<AssessmentStats['series'][number], 'at'>[] };
@@ -132,6 +158,18 @@ function errorFor(sent: SentRefusal): Error {
     default:
       return unknownRefusal(sent satisfies never);
   }
+}
+
+/** An assessment that was asked for by its key. @throws NotFoundError */
+export function existing<Sent>(sent: Sent | null, assessmentId: string): Sent {
+  if (sent === null) throw new NotFoundError(assessmentId);
+  return sent;
+}
+
+/** What was asked for. @throws the error that stands in its place */
+export function accepted<Result extends object>(result: Result | Error): Result {
+  if (result instanceof Error) throw result;
+  return result;
 }
 
 const unknownRefusal = ({ code, message }: { code: ErrorCode; message: string }): ApiError => new ApiError(code, message);

@@ -5,6 +5,10 @@ const view = /* GraphQL */ `
   }
 `;
 
+const change = /* GraphQL */ `
+  fragment Change on AssessmentAuditEntry { assessmentId oldState newState versionFrom versionTo progress changedBy reason createdAt }
+`;
+
 const refusal = /* GraphQL */ `
   fragment Refusal on Error {
     code message
@@ -114,6 +118,14 @@ export const read = /* GraphQL */ `
   ${view}
 `;
 
+/** With what made it as it is. */
+export const readChange = /* GraphQL */ `
+  query ReadChange($assessmentId: String!) {
+    answer: assessment(assessmentId: $assessmentId) { ...View resultData auditTrail(last: 1) { nodes { ...Change } } }
+  }
+  ${view} ${change}
+`;
+
 /** Looks, and does not wait. */
 export const look = /* GraphQL */ `
   query Look($assessmentId: String!) {
@@ -145,14 +157,12 @@ export const auditTrail = /* GraphQL */ `
   query AuditTrail($assessmentId: String!, $first: Int, $after: String, $last: Int, $before: String) {
     answer: assessment(assessmentId: $assessmentId) {
       auditTrail(first: $first, after: $after, last: $last, before: $before) {
-        edges {
-          cursor
-          node { assessmentId oldState newState versionFrom versionTo progress changedBy reason createdAt }
-        }
+        edges { cursor node { ...Change } }
         pageInfo { hasNextPage hasPreviousPage }
       }
     }
   }
+  ${change}
 `;
 
 export const stats = /* GraphQL */ `

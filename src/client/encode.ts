@@ -16,10 +16,20 @@ export function encodeVariables(variables: Record<string, unknown>): Record<stri
   return encoded;
 }
 
+/** An input whose fields are to be read here. @throws InvalidInputError */
+export function checkObject<Input>(input: Input): Input {
+  if (typeof input !== 'object' || input === null) throw refused([], 'must be an object');
+  return input;
+}
+
+/** An input by itself; its fields are named from its own beginning. @throws as encodeVariables */
+export const encodeInput = (input: unknown): unknown => encode(input, []);
+
 function encode(value: unknown, path: readonly string[]): unknown {
   switch (typeof value) {
     case 'number':
-      if (!Number.isFinite(value)) throw refused(path, `must be a finite number, not ${value}`);
+      // The API has no other numbers beside the bodies.
+      if (value !== (value | 0)) throw refused(path, `must be a whole number of 32 bits, not ${value}`);
       return value;
     case 'bigint':
     case 'function':

@@ -1,14 +1,14 @@
 import type { FeedUpdateView } from '../store/assessments.ts';
-import type { AssessmentFilter } from '../store/index.ts';
 import { feedUpdateOf, type SentUpdate } from './decode.ts';
 import * as documents from './documents.ts';
 import { Inbox } from './inbox.ts';
 import { LiveQuery, type LiveQueryContext } from './live-query.ts';
 
 export interface FeedStreamOptions extends LiveQueryContext {
-  where: AssessmentFilter | null | undefined;
-  /** Where it begins. */
-  after: string;
+  /** As the caller gave it: the service says what is wrong with it. */
+  where: unknown;
+  /** The cursor after which it begins. */
+  after: unknown;
 }
 
 /**
@@ -19,7 +19,7 @@ export class FeedStream {
   readonly #inbox = new Inbox<FeedUpdateView>();
   readonly #query: LiveQuery<{ answer: SentUpdate & { cursor: string } }>;
   readonly #most: number;
-  #cursor: string;
+  #cursor: unknown;
   #isResting = false;
 
   constructor({ where, after, ...options }: FeedStreamOptions) {
@@ -29,7 +29,6 @@ export class FeedStream {
       ...options,
       document: documents.feed,
       variables: () => ({ where, after: this.#cursor }),
-      attempts: options.settings.connectAttempts,
       onData: ({ answer }) => this.#take(feedUpdateOf(answer)),
       onComplete: () => false, // a feed has no end
       onError: (error) => this.#inbox.end({ error }),

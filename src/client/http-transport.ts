@@ -32,32 +32,37 @@ export class HttpTransport {
    * Sends an operation, and gives the data of its answer.
    * @throws UnavailableError, InvalidInputError, NotFoundError, ApiError; the signal's reason when it is aborted; what the token's callback throws.
    */
-  async ask<Data>(call: Call): Promise<Data> {
-    const { tokens } = this.#options;
-    const token = await tokens.current();
-    try {
-      return await this.#send<Data>(call, token);
-    } catch (error) {
-      const other = isUnauthenticated(error) ? await tokens.insteadOf(token) : undefined;
-      if (other === undefined) throw error;
-      return this.#send<Data>(call, other);
-    }
-  }
-
-  async #send<Data>({ document, variables, timeoutMs, signal }: Call, token: string | undefined): Promise<Data> {
+  async ask<Data>({ document, variables, timeoutMs, signal }: Call): Promise<Data> {
     signal.throwIfAborted();
     const { url } = this.#options;
+    let isSent = false;
     // Not AbortSignal.any: one signal may serve thousands of calls, and must not collect them.
     const controller = new AbortController();
     const abort = (): void => controller.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const timer = setTimeout(() => controller.abort(unavailable('TIMEOUT', tooLate(url, timeoutMs))), timeoutMs);
+    const timer = setTimeout(() => controller.abort(tooLate(url, timeoutMs, isSent)), timeoutMs);
     try {
       const body = JSON.stringify({ query: document, variables });
-      return dataOf<Data>(await this.#post(body, token, controller.signal), { url, asked: variables });
+      return await this.#withToken(controller.signal, async (token) => {
+        isSent = true;
+        return dataOf<Data>(await this.#post(body, token, controller.signal), { url, asked: variables });
+      });
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Once more with another token where the service does not accept the first. */
+  async #withToken<Data>(signal: AbortSignal, send: (token: string | undefined) => Promise<Data>): Promise<Data> {
+    const { tokens } = this.#options;
+    const token = await unlessAborted(tokens.current(), signal);
+    try {
+      return await send(token);
+    } catch (error) {
+      const other = isUnauthenticated(error) ? await unlessAborted(tokens.insteadOf(token), signal) : undefined;
+      if (other === undefined) throw error;
+      return send(other);
     }
   }
 
@@ -83,7 +88,18 @@ export class HttpTransport {
   }
 }
 
-const tooLate = (url: string, timeoutMs: number): string => `the service at ${url} did not answer within ${timeoutMs} ms`;
+const tooLate = (url: string, timeoutMs: number, isSent: boolean): Error =>
+  isSent
+    ? unavailable('TIMEOUT', `the service at ${url} did not answer within ${timeoutMs} ms`)
+    : unavailable('TIMEOUT', `no token for ${url} could be had within ${timeoutMs} ms`, { untouched: true });
+
+/** What comes of the promise, unless the signal is aborted before. @throws the signal's reason */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
 
 const isAnswer = (answer: unknown): answer is object =>
   typeof answer === 'object' && answer !== null && ('data' in answer || 'errors' in answer);
@@ -95,17 +111,18 @@ function notData(url: string, { status, headers }: Response, answer: unknown): E
   const message = isPhase ? `the service at ${url} is ${phase}` : `the answer of ${url} is no GraphQL answer; its status is ${status}`;
   if (status >= 500 || status === 429) {
     const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-    return unavailable('OVERLOADED', message, { untouched: isPhase, retryAfterMs: seconds >= 0 ? seconds * 1_000 : undefined });
+    const untouched = isPhase || status === 429;
+    return unavailable('OVERLOADED', message, { untouched, retryAfterMs: seconds >= 0 ? seconds * 1_000 : undefined });
   }
-  if (status === 401) return new ApiError('UNAUTHENTICATED', message);
-  return new ApiError(status === 413 ? 'REQUEST_ENTITY_TOO_LARGE' : `HTTP_${status}`, message);
+  return new ApiError(codes[status] ?? `HTTP_${status}`, message);
 }
+
+const codes: Record<number, string> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 413: 'REQUEST_ENTITY_TOO_LARGE' };
 
 /** The data of an answer. @throws the error that stands in its place */
 export function dataOf<Data>(answer: unknown, { url, asked }: { url: string; asked: Record<string, unknown> }): Data {
   const { data, errors } = Object(answer) as { data?: unknown; errors?: unknown };
-  const [error] = Array.isArray(errors) ? (errors as AnswerError[]) : [];
-  if (error !== undefined) throw errorOf(error, asked);
+  if (Array.isArray(errors) && errors.length > 0) throw errorOf(errors as AnswerError[], asked);
   if (typeof data !== 'object' || data === null) throw badAnswer(url, 'has no data');
   return data as Data;
 }

@@ -1,15 +1,14 @@
 import { UnavailableError } from '../store/errors.ts';
-import { circumstancesOf, isUnauthenticated } from './api-error.ts';
+import { circumstancesOf, errorOf, readAnswer } from './api-error.ts';
 import { askedForMs, backoffMs, pause } from './backoff.ts';
 import { dataOf } from './http-transport.ts';
 import type { ClientSettings } from './options.ts';
-import { type Sockets, type Subscriber, socketError } from './sockets.ts';
-import type { Tokens } from './tokens.ts';
+import type { Subscriber } from './shared-socket.ts';
+import type { Sockets } from './sockets.ts';
 
 /** What live queries of a client share. */
 export interface LiveQueryContext {
   sockets: Sockets;
-  tokens: Tokens;
   settings: ClientSettings;
 }
 
@@ -17,8 +16,7 @@ export interface LiveQueryOptions<Data> extends LiveQueryContext {
   document: string;
   /** The variables as they are now: after a break, those with which it goes on where it was. */
   variables: () => Record<string, unknown>;
-  /** How often in a row it may fail before it is given up. */
-  attempts: number;
+  /** @throws TypeError for what is not as it was asked for */
   onData: (data: Data) => void;
   /** The service has completed it; gives whether it has reason to. */
   onComplete: () => boolean;
@@ -30,9 +28,9 @@ export interface LiveQueryOptions<Data> extends LiveQueryContext {
 export class LiveQuery<Data> {
   readonly #options: LiveQueryOptions<Data>;
   readonly #ended = new AbortController();
-  #unsubscribe: (() => void) | undefined;
+  #unsubscribe = (): void => {};
+  /** How often in a row the service was asked and could not. */
   #failures = 0;
-  #hasRenewed = false;
 
   constructor(options: LiveQueryOptions<Data>) {
     this.#options = options;
@@ -41,24 +39,18 @@ export class LiveQuery<Data> {
   /** Begins, or goes on after a `rest()`. */
   begin(): void {
     const { sockets, document, variables } = this.#options;
-    const subscriber = this.#subscriber();
-    const payload = {
-      query: document,
-      get variables() {
-        return variables();
-      },
+    const subscriber: Subscriber = {
+      next: (result) => this.#take(result),
+      error: (errors) => this.#recover(errorOf(errors, variables())),
+      complete: () => this.#complete(),
+      lost: (error) => this.#fail(error),
     };
-    const unsubscribe = sockets.subscribe(payload, subscriber);
-    this.#unsubscribe = () => {
-      subscriber.isCurrent = false;
-      unsubscribe();
-    };
+    this.#unsubscribe = sockets.subscribe(() => ({ query: document, variables: variables() }), subscriber);
   }
 
   /** Lets go of the subscription, to be begun again later. */
   rest(): void {
-    this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
+    this.#unsubscribe();
   }
 
   /** Ends it for good. */
@@ -67,52 +59,33 @@ export class LiveQuery<Data> {
     this.rest();
   }
 
-  #subscriber(): Subscriber & { isCurrent: boolean } {
-    const { attempts, onComplete } = this.#options;
-    const subscriber = {
-      isCurrent: true,
-      next: (result: unknown) => subscriber.isCurrent && this.#take(result),
-      error: (thrown: unknown) => subscriber.isCurrent && this.#recover(thrown),
-      complete: () => {
-        if (!subscriber.isCurrent) return;
-        if (onComplete()) this.end();
-        else this.#beginAgain(undefined);
-      },
-      failed: (times: number, by: unknown) => {
-        if (subscriber.isCurrent && times >= attempts) this.#fail(this.#errorOf(by));
-      },
-    };
-    return subscriber;
-  }
-
   #take(result: unknown): void {
     const { settings, variables, onData } = this.#options;
     try {
-      onData(dataOf<Data>(result, { url: settings.url, asked: variables() }));
+      const data = dataOf<Data>(result, { url: settings.url, asked: variables() });
+      readAnswer(settings.url, () => onData(data));
       this.#failures = 0;
-      this.#hasRenewed = false;
     } catch (error) {
-      this.#recoverFrom(error);
+      this.#recover(error);
     }
   }
 
-  #recover(thrown: unknown): void {
-    this.#recoverFrom(this.#errorOf(thrown));
+  #complete(): void {
+    if (this.#options.onComplete()) this.end();
+    else this.#beginAgain(undefined);
   }
 
-  #recoverFrom(error: unknown): void {
-    const { tokens, sockets } = this.#options;
-    if (isUnauthenticated(error) && tokens.canRenew && !this.#hasRenewed) {
-      this.#hasRenewed = true;
-      sockets.reconnect();
-      this.#beginAgain(0);
-    } else if (error instanceof UnavailableError && this.#failures < this.#options.attempts) {
-      const { retryAfterMs } = circumstancesOf(error);
-      this.#beginAgain(retryAfterMs === undefined ? undefined : askedForMs(Math.min(retryAfterMs, longestPauseMs)));
-    } else this.#fail(error);
+  #recover(error: unknown): void {
+    if (error instanceof UnavailableError && this.#failures + 1 < this.#options.settings.connectAttempts)
+      this.#beginAgain(circumstancesOf(error).retryAfterMs);
+    else this.#fail(error);
   }
 
-  #beginAgain(waitMs = backoffMs(this.#options.settings, this.#failures)): void {
+  #beginAgain(retryAfterMs: number | undefined): void {
+    const waitMs = Math.max(
+      backoffMs(this.#options.settings, this.#failures),
+      retryAfterMs === undefined ? 0 : askedForMs(Math.min(retryAfterMs, longestPauseMs)),
+    );
     this.#failures += 1;
     this.rest();
     pause(waitMs, this.#ended.signal).then(
@@ -124,10 +97,6 @@ export class LiveQuery<Data> {
   #fail(error: unknown): void {
     this.end();
     this.#options.onError(error);
-  }
-
-  #errorOf(thrown: unknown): unknown {
-    return socketError(thrown, this.#options.settings.url, this.#options.variables());
   }
 }
 

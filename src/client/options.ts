@@ -38,6 +38,8 @@ const longestMs = 86_400_000;
 /** The options with the defaults in place. @throws TypeError, RangeError saying which option is wrong and what would be right */
 export function readOptions(options: AssessmentClientOptions): ClientSettings {
   checkUrl(options.url);
+  if (options.webSocketImpl !== undefined && typeof options.webSocketImpl !== 'function')
+    throw new TypeError('webSocketImpl must be a class of WebSockets, such as that of the package ws');
   return {
     url: options.url,
     token: options.token,

@@ -31,8 +31,11 @@ export class Tokens {
   /** The one to be used in place of one that was refused; undefined when there is no other to be had. */
   async insteadOf(refused: string | undefined): Promise<string | undefined> {
     if (!this.canRenew) return undefined;
-    const known = await this.#known?.catch(() => undefined);
-    return known === undefined || known === refused ? this.fresh() : known;
+    const asked = this.#known;
+    const known = await asked?.catch(() => undefined);
+    if (known !== undefined && known !== refused) return known;
+    // Many calls are refused together: the first of them asks for another, and all use that.
+    return this.#known === asked ? this.fresh() : this.current();
   }
 
   get canRenew(): boolean {

@@ -6,9 +6,9 @@ import { Inbox } from './inbox.ts';
 import { LiveQuery, type LiveQueryContext } from './live-query.ts';
 
 export interface WatchStreamOptions extends LiveQueryContext {
-  assessmentId: string;
-  afterVersion?: number | null | undefined;
-  attempts: number;
+  /** As the caller gave them: the service says what is wrong with them. */
+  assessmentId?: unknown;
+  afterVersion?: unknown;
 }
 
 /**

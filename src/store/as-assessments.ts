@@ -2,12 +2,15 @@ import type { Actor, Assessment } from './assessment.ts';
 import type { Assessments, AssessmentView, AuditEntryView, Awaited, FeedUpdateView, UpdateView } from './assessments.ts';
 import type { AuditEntry } from './audit-trail.ts';
 import { awaitEnd } from './await-end.ts';
+import type { BatchCreateAssessments } from './batch-inputs.ts';
+import { completeRequest } from './complete-request.ts';
 import type { Connection } from './cursor.ts';
+import { RefusalError } from './errors.ts';
 import type { FeedEntry } from './feed-window.ts';
 import { OpenCalls } from './open-calls.ts';
 import type { AssessmentStore } from './store.ts';
 import { type AssessmentUpdate, updateCursor } from './updates.ts';
-import { maxWaitMs } from './wait.ts';
+import { maxWaitMs, type WaitForCompletion } from './wait.ts';
 
 /**
  * A store in this process behind the interface that the client of the API has too; everything is done in the name of `actor`. Closing
@@ -15,7 +18,14 @@ import { maxWaitMs } from './wait.ts';
  */
 export function storeAsAssessments(store: AssessmentStore, actor: Actor): Assessments {
   const open = new OpenCalls();
-  const call = <T>(signal: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>): Promise<T> => open.run(signal, run);
+  const call = <T>(signal: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    open.run(signal, async (ending) => {
+      try {
+        return await run(ending);
+      } catch (error) {
+        throw shownError(error);
+      }
+    });
   const one = (signal: AbortSignal | undefined, run: () => Promise<Assessment>): Promise<AssessmentView> =>
     call(signal, async () => viewOf(await run()));
   const watch: Assessments['watch'] = (assessment, signal) => {
@@ -25,7 +35,7 @@ export function storeAsAssessments(store: AssessmentStore, actor: Actor): Assess
   return {
     createAssessment: (input, signal) =>
       call(signal, async () => {
-        const { assessment, created } = await store.createAssessment(input, actor);
+        const { assessment, created } = await store.createAssessment(completeRequest(input), actor);
         return { assessment: viewOf(assessment), created };
       }),
     startProcessing: (input, signal) => one(signal, () => store.startProcessing(input, actor)),
@@ -44,8 +54,8 @@ export function storeAsAssessments(store: AssessmentStore, actor: Actor): Assess
 
     batchCreateAssessments: (input, signal) =>
       call(signal, async () =>
-        (await store.batchCreateAssessments(input, actor)).map((result) =>
-          result instanceof Error ? result : { assessment: viewOf(result.assessment), created: result.created },
+        (await store.batchCreateAssessments(completeRequests(input), actor)).map((result) =>
+          result instanceof Error ? shownError(result) : { assessment: viewOf(result.assessment), created: result.created },
         ),
       ),
     batchUpdateProgress: (input, signal) => call(signal, async () => viewsOf(await store.batchUpdateProgress(input, actor))),
@@ -57,9 +67,9 @@ export function storeAsAssessments(store: AssessmentStore, actor: Actor): Assess
     getState: (assessmentId, signal) => call(signal, async () => viewOf(await store.getState(assessmentId, actor))),
     waitForCompletion: (input, signal) =>
       call(signal, async (ending): Promise<Awaited> => {
-        const { assessmentId, timeoutMs } = input;
+        const { assessmentId, timeoutMs } = Object(input) as WaitForCompletion;
         const isLong = typeof timeoutMs === 'number' && timeoutMs > maxWaitMs && Number.isSafeInteger(timeoutMs);
-        const ended = isLong ? await awaitEnd(watch(assessmentId, ending), timeoutMs) : undefined;
+        const ended = isLong ? await awaitEnd(watch({ assessmentId }, ending), timeoutMs) : undefined;
         if (ended !== undefined) return { assessment: ended, timedOut: false };
         const { assessment, timedOut } = await store.waitForCompletion(isLong ? { assessmentId, timeoutMs: 0 } : input, actor, ending);
         return { assessment: viewOf(assessment), timedOut };
@@ -85,7 +95,16 @@ function viewOf<Row extends Assessment>({ id: _, tenantId: __, ...view }: Row): 
 }
 
 const viewsOf = <Refusal extends Error>(results: (Assessment | Refusal)[]): (AssessmentView | Refusal)[] =>
-  results.map((result) => (result instanceof Error ? result : viewOf(result)));
+  results.map((result) => (result instanceof Error ? shownError(result) : viewOf(result)));
+
+/** An error that shows an assessment as its reader sees it. */
+function shownError<Thrown>(error: Thrown): Thrown {
+  if (!(error instanceof RefusalError) || !('assessment' in error)) return error;
+  return Object.assign(error, { assessment: viewOf(error.assessment as Assessment) });
+}
+
+const completeRequests = (input: BatchCreateAssessments): BatchCreateAssessments =>
+  Array.isArray(Object(input).assessments) ? { ...input, assessments: input.assessments.map(completeRequest) } : input;
 
 const pageOf = <Row, View>({ items, ...place }: Connection<Row>, show: (row: Row) => View): Connection<View> => ({
   items: items.map(({ node, cursor }) => ({ node: show(node), cursor })),

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { allRefused } from './all-refused.ts';
 import type { Actor, Assessment, AssessmentKey } from './assessment.ts';
 import { runAtomically } from './atomic-batch.ts';
 import { checkEntries, chunksOf } from './batch-entries.ts';
@@ -6,7 +7,7 @@ import { type BatchCompleteAssessments, type BatchCreateAssessments, type BatchU
 import { type BatchKind, completions, creations, progressUpdates } from './batch-kind.ts';
 import type { Commands } from './commands.ts';
 import type { Database } from './database.ts';
-import { InvalidInputError, RefusalError } from './errors.ts';
+import type { RefusalError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { Created } from './new-assessment.ts';
 import { runSeparately } from './separate-batch.ts';
@@ -80,14 +81,4 @@ export class Batches {
     }
     return allRefused(done.results);
   }
-}
-
-/** All or nothing: where one item was refused, the others are refused for its sake. */
-function allRefused<Result>(results: (Result | RefusalError)[]): (Result | RefusalError)[] {
-  const index = results.findIndex((result) => result instanceof RefusalError);
-  const culprit = results[index];
-  if (!(culprit instanceof RefusalError)) return results;
-  const message = `nothing was changed: the batch is atomic, and its item ${index} (the first is 0) was refused with ${culprit.code}`;
-  const forItsSake = new InvalidInputError([{ path: [], message }]);
-  return Array.from(results, (result) => (result instanceof RefusalError ? result : forItsSake));
 }

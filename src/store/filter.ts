@@ -160,9 +160,9 @@ function condition(field: Field, operator: string, operand: unknown, path: strin
   const isList = operator === 'in' || operator === 'notIn';
   const values = isList && Array.isArray(operand) ? operand : [operand];
   if (values.length > maxListed) throw refused(path, `must not list more than ${maxListed} values`);
-  for (const value of values) {
+  for (const [index, value] of values.entries()) {
     const problem = problems[kind](value);
-    if (problem !== undefined) throw refused(path, problem);
+    if (problem !== undefined) throw refused(values === operand ? [...path, String(index)] : path, problem);
   }
   const array = arrays[kind](values);
   switch (operator) {

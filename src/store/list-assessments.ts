@@ -5,6 +5,7 @@ import { assessmentColumns } from './columns.ts';
 import { type Connection, connectionOf, decodeCursor, encodeCursor, notACursor, type Page, type Window, windowOf } from './cursor.ts';
 import type { Database } from './database.ts';
 import { type AssessmentFilter, filterToSql } from './filter.ts';
+import { checkInput } from './inputs.ts';
 import { searchCondition } from './search.ts';
 
 export type AssessmentOrderField = 'CREATED_AT' | 'UPDATED_AT' | 'PRIORITY' | 'PROGRESS';
@@ -43,6 +44,11 @@ const orders: Record<AssessmentOrderField, Order> = {
   PROGRESS: { ...number, column: Prisma.sql`s.progress`, of: (assessment) => assessment.progress },
 };
 
+const oneOf = <Label extends string>(labels: readonly Label[]) => z.enum(labels, { error: `must be ${labels.join(' or ')}` });
+const orderSchema = z.object({
+  orderBy: z.object({ field: oneOf(['CREATED_AT', 'UPDATED_AT', 'PRIORITY', 'PROGRESS']), direction: oneOf(['ASC', 'DESC']) }).nullish(),
+});
+
 /** Which assessments of a tenant a list is about, as a condition on `assessment_states s`. */
 export function conditionOf(tenantId: string, { where, search }: Pick<ListAssessments, 'where' | 'search'>): Prisma.Sql {
   const parts = [Prisma.sql`s.tenant_id = ${tenantId}`];
@@ -57,7 +63,7 @@ export function conditionOf(tenantId: string, { where, search }: Pick<ListAssess
  * @throws InvalidInputError naming the argument that is wrong.
  */
 export async function listAssessments(db: Database, tenantId: string, list: ListAssessments): Promise<Connection<Assessment>> {
-  const { field, direction } = list.orderBy ?? newestFirst;
+  const { field, direction } = checkInput(orderSchema, list).orderBy ?? newestFirst;
   const order = orders[field];
   const kind = `${field} ${direction}`;
   const window = windowOf(list, (cursor, argument) => {

@@ -16,7 +16,8 @@ export interface AssessmentOptions {
   timeout: number | null;
 }
 
-const defaultOptions: AssessmentOptions = {
+/** How an assessment is done unless its request says otherwise. */
+export const defaultOptions: AssessmentOptions = {
   includeDetails: true,
   generateReport: false,
   saveResults: true,

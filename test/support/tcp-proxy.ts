@@ -8,6 +8,7 @@ export class TcpProxy {
   #server: Server | undefined;
   #port = 0;
   #silent = false;
+  #connections = 0;
 
   constructor(host: string, port: number) {
     this.#target = { host, port };
@@ -19,6 +20,11 @@ export class TcpProxy {
     const proxy = new TcpProxy(hostname, Number(port || 5432));
     await proxy.restore();
     return proxy;
+  }
+
+  /** How many connections it has taken since it was restored. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** The URL with the proxy in place of its server. */
@@ -42,10 +48,16 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.unpipe().pause();
   }
 
+  /** As if the network had come back: what comes from now on passes; what was silent stays silent. */
+  speak(): void {
+    this.#silent = false;
+  }
+
   /** Takes connections, on the same port as before. What was silent is reset, as a network does that has forgotten it. */
   async restore(): Promise<void> {
     if (this.#silent) await this.cut();
     this.#silent = false;
+    this.#connections = 0;
     if (this.#server !== undefined) return;
     this.#server = createServer((client) => this.#relay(client)).listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -59,6 +71,7 @@ export class TcpProxy {
 
   #relay(client: Socket): void {
     this.#keep(client);
+    this.#connections += 1;
     if (this.#silent) return;
     const upstream = connect(this.#target);
     this.#keep(upstream);
