@@ -97,7 +97,7 @@ const nesting = fc.createDepthIdentifier();
 const { filter } = fc.letrec<{ filter: AssessmentFilter }>((tie) => ({
   // Few fields at a time: a filter with many seldom matches anything.
   filter: fc
-    .tuple(fc.subarray(Object.keys(fields) as (keyof typeof fields)[], { maxLength: 2 }), fc.boolean(), fc.boolean())
+    .tuple(fc.subarray(Object.keys(fields) as (keyof typeof fields)[], { minLength: 1, maxLength: 2 }), fc.boolean(), fc.boolean())
     .chain(([picked, hasOr, hasNot]) =>
       fc.record({
         ...Object.fromEntries(picked.map((field) => [field, maybe(fields[field])])),
@@ -134,7 +134,7 @@ describe('a filter', () => {
       { numRuns: 1_500 },
     );
     expect(shares.none).toBeGreaterThan(50);
-    expect(shares.some).toBeGreaterThan(300);
+    expect(shares.some).toBeGreaterThan(200);
     expect(shares.all).toBeGreaterThan(50);
   });
 
