@@ -48,7 +48,7 @@ export function openDatabase({
 }
 
 // The statements of the commands: always the same texts, and planning one of them takes longer than running it for a few rows.
-const prepared = /^\/\* (createAssessments|transitionAssessments|claimAssessments|readByKeys) \*\//;
+const prepared = /^\/\* (createAssessments|transitionAssessments|claimAssessments|readByKeys|readFresh) \*\//;
 
 /** Names the statements that each connection keeps prepared, one name for each text; no name for all others. */
 function statementNames(): (query: { sql: string }) => string {

@@ -1,12 +1,12 @@
-import type { AssessmentFilter } from './filter.ts';
+import { type AssessmentFilter, filterToSql } from './filter.ts';
+import type { LogEntry } from './log-entry.ts';
 import { filterToPredicate } from './matches.ts';
-import type { LogEntry } from './read-log.ts';
 
 /** Which changes a feed brings: shared by all feeds of one tenant with the same filter, so that each change is judged once for all of them. */
 export class FeedFilter<Entry extends LogEntry> {
   readonly tenantId: string;
   readonly #matches: (assessment: Parameters<ReturnType<typeof filterToPredicate>>[0]) => boolean;
-  #last: { of: readonly Entry[]; matching: readonly Entry[] } | undefined;
+  readonly #known = new WeakMap<readonly Entry[], readonly Entry[]>();
 
   /** @throws InvalidInputError for a filter that is none. */
   constructor(tenantId: string, where: AssessmentFilter) {
@@ -14,10 +14,13 @@ export class FeedFilter<Entry extends LogEntry> {
     this.#matches = filterToPredicate(where);
   }
 
-  /** Those that a feed brings. The answer for the same list is remembered, since the feeds at the end of the log all ask for it. */
+  /** Those that a feed brings. The answer is remembered while the list lives, since every feed with this filter asks for it. */
   of(entries: readonly Entry[]): readonly Entry[] {
-    if (this.#last?.of !== entries) this.#last = { of: entries, matching: this.select(entries) };
-    return this.#last.matching;
+    const known = this.#known.get(entries);
+    if (known !== undefined) return known;
+    const matching = this.select(entries);
+    this.#known.set(entries, matching);
+    return matching;
   }
 
   /** Those that a feed brings, of a list that nobody else will ask about. */
@@ -29,5 +32,28 @@ export class FeedFilter<Entry extends LogEntry> {
   #isWanted({ assessment, before }: Entry): boolean {
     if (assessment.tenantId !== this.tenantId) return false;
     return this.#matches(assessment) || (before !== null && this.#matches({ ...assessment, ...before }));
+  }
+}
+
+/** The filters that are in use. */
+export class FeedFilters<Entry extends LogEntry> {
+  readonly #used = new Map<string, { filter: FeedFilter<Entry>; users: number }>();
+
+  /** How many different filters there are. */
+  get size(): number {
+    return this.#used.size;
+  }
+
+  /** The filter of a tenant's feed, shared by those who ask for the same; release it in the end, once. @throws InvalidInputError */
+  use(tenantId: string, where: AssessmentFilter): { filter: FeedFilter<Entry>; release: () => void } {
+    filterToSql(where); // before a name is made of it, in which what is no value looks like null
+    const name = `${tenantId}\0${JSON.stringify(where)}`;
+    const used = this.#used.get(name) ?? { filter: new FeedFilter<Entry>(tenantId, where), users: 0 };
+    used.users++;
+    this.#used.set(name, used);
+    const release = (): void => {
+      if (--used.users === 0) this.#used.delete(name);
+    };
+    return { filter: used.filter, release };
   }
 }

@@ -1,13 +1,16 @@
 import type { Database } from './database.ts';
 import { CursorExpiredError, UnavailableError } from './errors.ts';
-import { FeedFilter } from './feed-filter.ts';
+import { FeedFilters } from './feed-filter.ts';
 import { type FeedEntry, FeedWindow } from './feed-window.ts';
-import type { AssessmentFilter } from './filter.ts';
 import type { ChangeListener } from './hub.ts';
-import { beginningOf, type LogPlace } from './log-place.ts';
-import { horizonOf, isSamePoint, type LogPoint } from './log-point.ts';
+import type { LogEntry } from './log-entry.ts';
+import { enterLog, type LogEpoch } from './log-epoch.ts';
+import { beginningOf, endOfStep, type LogPlace, stepFrom } from './log-place.ts';
+import { isReached, isSamePoint, type LogPoint } from './log-point.ts';
+import { LogReads } from './log-reads.ts';
+import { isLost, type LogState } from './log-state.ts';
 import type { Logger } from './logger.ts';
-import { enterLog, firstSeqOf, type LogEntry, type LogEpoch, type LogPage, type LogState, readFresh, readLog } from './read-log.ts';
+import { type LogPage, readFresh, readStep } from './read-log.ts';
 import { Slots } from './slots.ts';
 
 export interface FeedLogOptions {
@@ -15,28 +18,46 @@ export interface FeedLogOptions {
   log: Logger;
   /** Begins and ends to be told of changes that other processes make. */
   bus?: { attachChanges(): Promise<void>; detachChanges(): void } | undefined;
-  /** Told of every change that is read at the end of the log, in order. */
-  onEntries: (entries: readonly LogEntry[]) => void;
+  /** Told of every change that is read at the end of the log, in order; and to compare by itself where changes have passed unread. */
+  hub: { offer(entries: readonly LogEntry[]): void; reconcile(): void };
   /** How many changes are kept in memory for feeds that read slower than they come. */
   windowEntries: number;
 }
 
 /** What the log tells its feeds. */
 export interface FeedListener {
+  readonly tenantId: string;
   /** There may be more to read. */
   more(): void;
   fail(error: Error): void;
 }
 
+/** A piece of a replay. */
+export interface Replayed {
+  readonly entries: readonly FeedEntry[];
+  /** Where a reader stands who has read it all. */
+  readonly end: LogPlace;
+  /** Whether its step is a large one: to be told when the replay goes on. */
+  readonly isLarge: boolean;
+}
+
+/** How far the log has been read. */
+interface Position {
+  readonly epoch: LogEpoch;
+  point: LogPoint;
+  /** Where it has been read to beyond the point, in a step that is not complete. */
+  step: LogPlace | undefined;
+  /** The next transaction of the database at the last read. */
+  nextTxid: bigint;
+}
+
 /** What the kept changes may take, in bytes, whatever their number. */
 const windowBytes = 32 * 1024 * 1024;
-/** Under load the end of the log is read this often at most, in milliseconds: each read then brings more. */
-const paceMs = 10;
-const retryMs = 1_000;
+/** How many changes are read at a time at the end of the log, and in a replay. */
+const pageSize = 1_000;
+const replaySize = 200;
 /** How many feeds of this process may read from the database at a time, so that a thousand that come back together do not take all connections. */
 const replaysAtOnce = 3;
-/** How many changes of a replay are read at a time. */
-const replaySize = 200;
 
 /**
  * The end of the audit trail, read once for all feeds of this process: what commits is read in commit order as soon as somebody tells of
@@ -44,33 +65,24 @@ const replaySize = 200;
  * a feed that falls behind it reads from the database at its own speed.
  */
 export class FeedLog implements ChangeListener {
+  readonly filters = new FeedFilters<FeedEntry>();
   readonly #options: FeedLogOptions;
   readonly #listeners = new Set<FeedListener>();
-  readonly #filters = new Map<string, { filter: FeedFilter<FeedEntry>; users: number }>();
   readonly #replays = new Slots(replaysAtOnce);
-  #entered: Promise<void> | undefined;
-  #epoch: LogEpoch | undefined;
-  #point: LogPoint | undefined;
+  readonly #reads: LogReads;
+  #joining = 0;
+  #entering: Promise<void> | undefined;
+  #isAttached = false;
+  /** Whether there was a hint while the log was being entered. */
+  #isHinted = false;
+  #position: Position | undefined;
   #window: FeedWindow;
-  #reading: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #readAt = 0;
-  #behind = false;
-  /** Whether the window ends in the middle of a step. */
-  #inStep = false;
-  #cutSeq: bigint | undefined;
-  #failing = false;
   #stopped = false;
 
   constructor(options: FeedLogOptions) {
     this.#options = options;
     this.#window = this.#emptyWindow();
-  }
-
-  /** Whether there are feeds. */
-  get active(): boolean {
-    return this.#listeners.size > 0;
+    this.#reads = new LogReads({ read: () => this.#readToEnd(), isWanted: () => this.#position !== undefined, log: options.log });
   }
 
   /** How many feeds there are. */
@@ -82,260 +94,205 @@ export class FeedLog implements ChangeListener {
     return this.#window;
   }
 
-  /** The point that the window ends at. */
-  get point(): LogPoint {
-    if (this.#point === undefined) throw new Error('the log has not been entered');
-    return this.#point;
-  }
-
   /**
-   * Begins to read for a feed; resolves when everything that had been committed by the time of the call has been read. Leave it in the end.
-   * @throws UnavailableError when the store stops; what the database says when it cannot be read.
+   * Begins to read for a feed, and gives the place that it begins at: after a cursor's, now, or before all that there is (undefined). Everything
+   * that had been committed by the time of the call has been read by then. Leave it in the end.
+   * @throws CursorExpiredError; UnavailableError when the store stops; what the database says when it cannot be read.
    */
-  async join(listener: FeedListener): Promise<void> {
-    if (this.#stopped) throw stopping();
-    this.#listeners.add(listener);
+  async join(listener: FeedListener, after: LogPlace | undefined | 'now'): Promise<LogPlace> {
+    this.#joining++;
     try {
-      const first = this.#entered === undefined;
-      this.#entered ??= this.#enter();
-      await this.#entered;
-      if (!first) await this.advance();
-      if (this.#stopped) throw stopping();
-    } catch (error) {
-      this.leave(listener);
-      throw error;
+      const place = startAt(await this.#reachNow(), after);
+      this.#listeners.add(listener);
+      return place;
+    } finally {
+      this.#joining--;
+      this.#restWhenIdle();
     }
   }
 
   leave(listener: FeedListener): void {
-    if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#rest();
-  }
-
-  /** The filter of a tenant's feed, shared by those who ask for the same; release it in the end. @throws InvalidInputError */
-  filter(tenantId: string, where: AssessmentFilter): { filter: FeedFilter<FeedEntry>; release: () => void } {
-    const name = `${tenantId}\0${JSON.stringify(where)}`;
-    const known = this.#filters.get(name) ?? { filter: new FeedFilter<FeedEntry>(tenantId, where), users: 0 };
-    known.users++;
-    this.#filters.set(name, known);
-    const release = (): void => {
-      if (--known.users === 0) this.#filters.delete(name);
-    };
-    return { filter: known.filter, release };
+    if (this.#listeners.delete(listener)) this.#restWhenIdle();
   }
 
   /** Somebody has committed changes: reads them soon. */
   hint(): void {
-    if (!this.active || this.#point === undefined) return;
-    this.#behind = true;
-    if (this.#reading !== undefined || this.#timer !== undefined) return;
-    const wait = this.#readAt + paceMs - performance.now();
-    if (wait <= 0) this.#readSoon();
-    else this.#timer = setTimeout(() => this.#readSoon(), wait);
+    this.#isHinted = this.#position === undefined;
+    this.#reads.hint();
   }
 
-  /** Reads what has been committed by now, and resolves when it is there for the feeds. @throws what the database says */
-  async advance(): Promise<void> {
-    if (this.#reading === undefined) return this.#read();
-    // The read under way may have begun before what the caller means: so the next one.
-    this.#next ??= this.#reading.then(
-      () => this.#readNext(),
-      () => this.#readNext(),
-    );
-    return this.#next;
-  }
-
-  /** Reads what there is; false when it could not, nobody reads, or something was deleted, which those who watch learn otherwise. */
+  /** Reads what there is; false when it could not, or nobody reads. */
   async catchUp(): Promise<boolean> {
-    if (this.#point === undefined) return false;
-    const cut = this.#cutSeq;
-    try {
-      await this.advance();
-      return this.#cutSeq === cut;
-    } catch {
-      return false;
-    }
+    const at = this.#position;
+    if (at === undefined) return false;
+    return this.#reads.advance().then(
+      () => this.#position === at,
+      () => false,
+    );
   }
 
-  /** A page of a replay: what follows a place within its step, for one tenant. */
-  async replay(place: LogPlace, tenantId: string): Promise<LogPage> {
-    const epoch = this.#epochOf(place);
-    const page = await this.#replays.run(() => readLog(this.#options.db, place, epoch.firstSeq, tenantId, replaySize));
-    this.#refuseLost(place, page.state);
-    return page;
+  /** A page of a replay: what follows a place within its step, for one tenant. @throws CursorExpiredError, what the database says */
+  async replay(place: LogPlace, tenantId: string, isLarge: boolean): Promise<Replayed> {
+    const { epoch } = this.#positionOf(place);
+    const page = await this.#replays.run(() => readStep(this.#options.db, epoch, place, tenantId, replaySize, isLarge));
+    if (page.state.history !== epoch.history) throw new CursorExpiredError(otherHistory);
+    if (page.state.cuts.some((cut) => isLost(cut, place, page.state.snapshot))) throw new CursorExpiredError();
+    return { entries: placed(page.entries, place), end: endOf(page, place), isLarge: page.isLarge };
   }
 
   /**
    * How a feed goes on that has read a step to its end: at a page of the window, or by the step that leads to the newest point. Undefined
    * while that is not known yet: `more` follows.
    */
-  async after({ epoch, to }: LogPlace): Promise<{ page: number } | { step: LogPlace } | undefined> {
-    const page = this.#window.numberFrom(to) ?? (to === this.point && !this.#inStep ? this.#window.next : undefined);
+  after(place: LogPlace): { page: number } | { step: LogPlace } | undefined {
+    const { point, step } = this.#positionOf(place);
+    const page = this.#window.numberFrom(place.to);
     if (page !== undefined) return { page };
-    if (isSamePoint(to, this.point)) return this.#inStep ? undefined : { page: this.#window.next };
-    const [current, newest] = [this.#epochOf({ epoch }), this.point];
-    return { step: { epoch, from: to, to: newest, seq: await this.#replays.run(() => firstSeqOf(this.#options.db, current, to)) } };
-  }
-
-  /** Now, or the beginning of all that there is. @throws CursorExpiredError for a place of another history */
-  startAt(place: LogPlace | undefined | 'now'): LogPlace {
-    const { epoch } = this.#current();
-    if (place === 'now') return { epoch, from: this.point, to: this.point, seq: 0n };
-    if (place === undefined) return beginningOf(epoch, this.point);
-    this.#epochOf(place);
-    return place;
+    if (isSamePoint(place.to, point)) return step === undefined ? { page: this.#window.next } : undefined;
+    return isReached(place.to, point) ? { step: stepFrom(place.epoch, place.to, point) } : undefined;
   }
 
   /** The place that has been reached now; read from the database, whether there are feeds or not. */
   async now(): Promise<LogPlace> {
     const { epoch, now } = await enterLog(this.#options.db);
-    return { epoch: epoch.epoch, from: now, to: now, seq: 0n };
+    return stepFrom(epoch.epoch, now, now);
   }
 
   /** Ends every feed with an UnavailableError and takes no more. */
   endFeeds(): void {
     this.#stopped = true;
-    this.#failAll(stopping());
+    this.#fail([...this.#listeners], stopping());
   }
 
   async stop(): Promise<void> {
     this.endFeeds();
-    await Promise.allSettled([this.#reading, this.#entered]);
+    await Promise.allSettled([this.#entering, this.#reads.idle()]);
   }
 
   #emptyWindow(): FeedWindow {
     return new FeedWindow({ entries: this.#options.windowEntries, bytes: windowBytes });
   }
 
+  async #reachNow(): Promise<Position> {
+    for (;;) {
+      if (this.#stopped) throw stopping();
+      const isFirst = this.#entering === undefined;
+      this.#entering ??= this.#enter();
+      await this.#entering;
+      if (!isFirst) await this.#reads.advance();
+      if (this.#stopped) throw stopping();
+      if (this.#position !== undefined) return this.#position; // otherwise the database has another history by now
+    }
+  }
+
   async #enter(): Promise<void> {
     try {
-      await this.#options.bus?.attachChanges();
-      const { epoch, now } = await enterLog(this.#options.db);
-      this.#epoch = epoch;
-      this.#point = now;
+      await this.#attach();
+      this.#isHinted = false;
+      const { epoch, now, snapshot } = await enterLog(this.#options.db);
+      this.#position = { epoch, point: now, step: undefined, nextTxid: snapshot.xmax };
+      if (this.#isHinted) this.hint();
+      this.#options.hub.reconcile(); // what was lost before is not read here
     } catch (error) {
-      this.#entered = undefined;
-      this.#options.bus?.detachChanges();
+      this.#entering = undefined;
       throw error;
     }
   }
 
-  /** Nobody reads any more. */
-  #rest(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const entered = this.#entered;
-    this.#entered = undefined;
-    this.#epoch = undefined;
-    this.#point = undefined;
-    this.#behind = false;
-    this.#inStep = false;
+  async #attach(): Promise<void> {
+    if (this.#isAttached) return;
+    this.#isAttached = true;
+    await this.#options.bus?.attachChanges();
+  }
+
+  #restWhenIdle(): void {
+    if (this.#listeners.size > 0 || this.#joining > 0) return;
+    this.#forget();
+    if (this.#isAttached) this.#options.bus?.detachChanges();
+    this.#isAttached = false;
+  }
+
+  #forget(): void {
+    this.#entering = undefined;
+    this.#position = undefined;
     this.#window = this.#emptyWindow();
-    entered?.then(() => this.#options.bus?.detachChanges()).catch(() => {});
-  }
-
-  #readSoon(): void {
-    this.#timer = undefined;
-    if (this.#reading !== undefined || this.#point === undefined) return;
-    this.#read().catch(() => {}); // told of, and tried again
-  }
-
-  #readNext(): Promise<void> {
-    this.#next = undefined;
-    return this.#reading ?? this.#read();
-  }
-
-  #read(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#behind = false;
-    this.#readAt = performance.now();
-    this.#reading = this.#readToEnd()
-      .then(
-        () => {
-          if (this.#failing) this.#options.log.info({}, 'feeds go on: the audit trail can be read again');
-          this.#failing = false;
-        },
-        (error: unknown) => {
-          if (!this.#failing) this.#options.log.warn({ err: error }, 'the audit trail could not be read for feeds; they go on when it can');
-          this.#failing = true;
-          if (this.active && this.#timer === undefined) this.#timer = setTimeout(() => this.#readSoon(), retryMs).unref();
-          throw error;
-        },
-      )
-      .finally(() => {
-        this.#reading = undefined;
-        if (this.#behind && this.#next === undefined) this.hint();
-      });
-    return this.#reading;
+    this.#reads.rest();
   }
 
   async #readToEnd(): Promise<void> {
-    const [epoch, from] = [this.#epoch, this.#point];
-    if (epoch === undefined || from === undefined) return;
-    const fresh = await readFresh(this.#options.db, epoch, from);
-    if (this.#epoch !== epoch) return; // nobody reads any more, or others do
-    const start: LogPlace = { epoch: epoch.epoch, from, to: fresh.to, seq: 0n };
-    if (!this.#isWhole(start, fresh.state) || fresh.entries.length === 0) return;
-    let last = this.#add(start, fresh.entries, fresh.complete, true);
-    for (let complete = fresh.complete; !complete; ) {
-      const page: LogPage = await readLog(this.#options.db, last, epoch.firstSeq, undefined, replaySize * 5);
-      if (this.#epoch !== epoch || !this.#isWhole(last, page.state)) return;
-      complete = page.complete;
-      last = this.#add({ ...last, seq: page.seq }, page.entries, complete, false);
+    const at = this.#position;
+    if (at === undefined) return;
+    await this.#finishStep(at); // a read may have failed in its middle
+    if (this.#position !== at) return;
+    const fresh = await readFresh(this.#options.db, at.epoch, at.point, pageSize);
+    this.#take(at, stepFrom(at.epoch.epoch, at.point, fresh.to), fresh, at.point);
+    await this.#finishStep(at);
+  }
+
+  async #finishStep(at: Position): Promise<void> {
+    let isLarge = false;
+    while (at.step !== undefined && this.#position === at) {
+      const page = await readStep(this.#options.db, at.epoch, at.step, undefined, pageSize, isLarge);
+      isLarge = page.isLarge;
+      this.#take(at, at.step, page, undefined);
     }
   }
 
-  /** Puts a piece of a step at the end of the window; gives the place after it. */
-  #add(place: LogPlace, entries: readonly LogEntry[], complete: boolean, first: boolean): LogPlace {
-    const placed: FeedEntry[] = entries.map((entry) => ({ ...entry, place: { ...place, seq: entry.seq } }));
-    const after = { ...place, seq: entries.at(-1)?.seq ?? place.seq };
-    this.#window.add({
-      entries: placed,
-      end: complete ? { ...place, from: place.to, seq: 0n } : after,
-      begins: first ? place.from : undefined,
-      reaches: complete ? place.to : undefined,
-    });
-    this.#inStep = !complete;
-    if (complete) this.#point = place.to;
-    this.#options.onEntries(placed);
-    for (const listener of [...this.#listeners]) listener.more();
-    return after;
-  }
-
-  /** Whether nothing between a place and the end of the log has been lost; if it has, every feed here ends. */
-  #isWhole(place: LogPlace, state: LogState): boolean {
-    try {
-      this.#refuseLost(place, state);
-      return true;
-    } catch (error) {
-      this.#failAll(error as Error);
-      return false;
+  /** Puts what was read at the end of the window, unless nobody reads any more, or others do. */
+  #take(at: Position, place: LogPlace, page: LogPage, begins: LogPoint | undefined): void {
+    if (this.#position !== at) return;
+    this.#judge(at, place, page.state);
+    if (this.#position !== at) return;
+    const entries = placed(page.entries, place);
+    const hasMoved = page.complete && !isSamePoint(place.to, at.point);
+    if (hasMoved) at.point = place.to;
+    at.step = page.complete ? undefined : { ...place, seq: page.seq };
+    at.nextTxid = page.state.snapshot.xmax;
+    if (entries.length > 0) {
+      this.#window.add({ entries, end: endOf(page, place), begins });
+      this.#options.hub.offer(entries);
     }
+    if (entries.length > 0 || hasMoved) for (const listener of [...this.#listeners]) listener.more();
   }
 
-  #refuseLost({ from, to, seq }: LogPlace, { history, cut }: LogState): void {
-    this.#cutSeq = cut?.seq;
-    if (history !== this.#epoch?.history) throw new CursorExpiredError(otherHistory);
-    if (cut === undefined || from.xmax === 0n || cut.txid < horizonOf(from)) return;
-    if (cut.seq <= seq && cut.txid < horizonOf(to)) return;
-    throw new CursorExpiredError();
+  /** Ends the feeds for whom the log has a gap between what was read and now. */
+  #judge({ epoch }: Position, place: LogPlace, { history, cuts, snapshot }: LogState): void {
+    const listeners = [...this.#listeners];
+    if (history !== epoch.history) {
+      this.#forget();
+      this.#fail(listeners, new CursorExpiredError(otherHistory));
+      return;
+    }
+    const lost = new Set(cuts.filter((cut) => isLost(cut, place, snapshot)).map(({ tenantId }) => tenantId));
+    const losers = listeners.filter(({ tenantId }) => lost.has(tenantId));
+    this.#fail(losers, new CursorExpiredError());
+    if (cuts.length > 0) this.#options.hub.reconcile(); // who watches what is gone hears nothing from here
   }
 
-  #epochOf({ epoch }: Pick<LogPlace, 'epoch'>): LogEpoch {
-    const current = this.#current();
-    if (epoch !== current.epoch) throw new CursorExpiredError(otherHistory);
-    return current;
+  #positionOf({ epoch }: LogPlace): Position {
+    const at = this.#position;
+    if (at?.epoch.epoch !== epoch) throw new CursorExpiredError(otherHistory);
+    return at;
   }
 
-  #current(): LogEpoch {
-    if (this.#epoch === undefined) throw new Error('the log has not been entered');
-    return this.#epoch;
-  }
-
-  #failAll(error: Error): void {
-    for (const listener of [...this.#listeners]) listener.fail(error);
+  #fail(listeners: readonly FeedListener[], error: Error): void {
+    for (const listener of listeners) listener.fail(error);
   }
 }
+
+/** @throws CursorExpiredError for a place of another history */
+function startAt({ epoch, point, nextTxid }: Position, after: LogPlace | undefined | 'now'): LogPlace {
+  if (after === undefined) return beginningOf(epoch.epoch, point);
+  if (after === 'now') return stepFrom(epoch.epoch, point, point);
+  // A point that this database has never reached comes from a history that it has lost, without a failover that would tell.
+  if (after.epoch !== epoch.epoch || after.to.xmax > nextTxid) throw new CursorExpiredError(otherHistory);
+  return after;
+}
+
+const placed = (entries: readonly LogEntry[], place: LogPlace): FeedEntry[] =>
+  entries.map((entry) => ({ ...entry, place: { ...place, seq: entry.seq } }));
+
+const endOf = ({ complete, seq }: LogPage, place: LogPlace): LogPlace => (complete ? endOfStep(place) : { ...place, seq });
 
 const otherHistory = 'the database has been restored or has failed over since';
 const stopping = (): UnavailableError =>

@@ -1,6 +1,6 @@
+import type { LogEntry } from './log-entry.ts';
 import type { LogPlace } from './log-place.ts';
-import type { LogPoint } from './log-point.ts';
-import type { LogEntry } from './read-log.ts';
+import { isSamePoint, type LogPoint } from './log-point.ts';
 
 /** A change, and the place in the log just after it: from there a feed goes on. */
 export interface FeedEntry extends LogEntry {
@@ -14,8 +14,6 @@ export interface FeedPage {
   readonly end: LogPlace;
   /** The step that it begins, or undefined when it goes on with one. */
   readonly begins: LogPoint | undefined;
-  /** The point that is reached with it, or undefined when its step goes on. */
-  readonly reaches: LogPoint | undefined;
 }
 
 export interface WindowLimits {
@@ -59,12 +57,12 @@ export class FeedWindow {
 
   /** The page of a number; undefined when it has left the window, or has not come yet. */
   page(number: number): FeedPage | undefined {
-    return this.#pages[number - this.#first];
+    return number < this.#first ? undefined : this.#pages[number - this.#first];
   }
 
   /** The number of the page that begins at a point; undefined when that is none of this window. */
   numberFrom(point: LogPoint): number | undefined {
-    const index = this.#pages.findLastIndex(({ begins }) => begins === point);
+    const index = this.#pages.findLastIndex(({ begins }) => begins !== undefined && isSamePoint(begins, point));
     return index < 0 ? undefined : this.#first + index;
   }
 }

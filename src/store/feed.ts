@@ -4,6 +4,7 @@ import type { FeedListener, FeedLog } from './feed-log.ts';
 import type { FeedEntry } from './feed-window.ts';
 import type { AssessmentFilter } from './filter.ts';
 import { decodePlace, type LogPlace } from './log-place.ts';
+import { isSamePoint } from './log-point.ts';
 import type { UpdateSource } from './update-source.ts';
 
 export interface FeedAssessments {
@@ -24,6 +25,7 @@ const retryMs = 1_000;
  * does not.
  */
 export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterableIterator<FeedEntry, undefined> {
+  readonly tenantId: string;
   readonly #log: FeedLog;
   readonly #filter: FeedFilter<FeedEntry>;
   readonly #release: () => void;
@@ -33,6 +35,8 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
   #live: { page: number; index: number } | undefined;
   /** What a replay has read and nobody has taken yet, and the place after it. */
   #replayed: { entries: readonly FeedEntry[]; taken: number; end: LogPlace } | undefined;
+  /** Whether the step that is being replayed is a large one. */
+  #isLarge = false;
   #replaying = false;
   #moreMeanwhile = false;
   #onReady: (() => void) | undefined;
@@ -40,8 +44,10 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
   #ended = false;
   #error: Error | undefined;
 
-  private constructor(log: FeedLog, filter: FeedFilter<FeedEntry>, release: () => void) {
+  private constructor(log: FeedLog, where: AssessmentFilter, tenantId: string) {
+    this.tenantId = tenantId;
     this.#log = log;
+    const { filter, release } = log.filters.use(tenantId, where);
     this.#filter = filter;
     this.#release = release;
   }
@@ -52,11 +58,9 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
    */
   static async open(log: FeedLog, { where, after }: FeedAssessments, tenantId: string): Promise<Feed> {
     const place = typeof after === 'string' ? decodePlace(after, 'after') : 'now';
-    const { filter, release } = log.filter(tenantId, where ?? {});
-    const feed = new Feed(log, filter, release);
+    const feed = new Feed(log, where ?? {}, tenantId);
     try {
-      await log.join(feed);
-      feed.#place = log.startAt(place);
+      feed.#place = await log.join(feed, place);
       if (place !== 'now') await feed.#replay(); // a cursor that leads nowhere is refused at once
       if (feed.#error !== undefined) throw feed.#error;
       return feed;
@@ -82,8 +86,12 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
   }
 
   whenReady(callback: () => void): void {
-    if (this.#ended) callback();
-    else this.#onReady = callback;
+    if (this.#ended || this.#hasMore()) {
+      callback();
+      return;
+    }
+    this.#onReady = callback;
+    if (this.#live === undefined) void this.#replay();
   }
 
   rest(): void {
@@ -180,21 +188,27 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
     this.#wake();
   }
 
-  /** One step of a replay; false when the log must be read on first. */
+  /** One piece of a replay; false when the log must be read on first. */
   async #replayPage(place: LogPlace): Promise<boolean> {
-    if (place.from === place.to) {
-      const after = await this.#log.after(place);
-      if (after === undefined) return false;
-      if ('page' in after) this.#live = { page: after.page, index: 0 };
-      else this.#place = after.step;
-      return true;
-    }
-    const { entries, seq, complete } = await this.#log.replay(place, this.#filter.tenantId);
-    const end = complete ? { ...place, from: place.to, seq: 0n } : { ...place, seq };
-    const matching = this.#filter.select(entries.map((entry) => ({ ...entry, place: { ...place, seq: entry.seq } })));
+    if (isSamePoint(place.from, place.to)) return this.#goOn(place);
+    const { entries, end, isLarge } = await this.#log.replay(place, this.tenantId, this.#isLarge);
+    this.#isLarge = isLarge && !isSamePoint(end.from, end.to);
+    const matching = this.#filter.select(entries);
     if (matching.length === 0) this.#place = end;
     else this.#replayed = { entries: matching, taken: 0, end };
     return true;
+  }
+
+  #goOn(place: LogPlace): boolean {
+    const after = this.#log.after(place);
+    if (after === undefined) return false;
+    if ('page' in after) this.#live = { page: after.page, index: 0 };
+    else this.#place = after.step;
+    return true;
+  }
+
+  #hasMore(): boolean {
+    return this.#live === undefined ? this.#replayed !== undefined : this.#live.page < this.#log.window.next;
   }
 
   #wake(): void {

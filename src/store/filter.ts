@@ -135,6 +135,16 @@ const isOfCalendar = (value: unknown): boolean => value instanceof Date && value
 const oneOf = (labels: readonly string[]) => (value: unknown) =>
   labels.includes(String(value)) ? undefined : `must be one of ${labels.join(', ')}`;
 
+/** The conditions that there are on a field. */
+const conditionsOf: Record<Kind, readonly string[]> = {
+  text: ['eq', 'in', 'startsWith', 'contains'],
+  int: ['eq', 'in', 'gte', 'lte'],
+  time: ['gte', 'lt'],
+  assessment_state: ['eq', 'in', 'notIn'],
+  assessment_type: ['eq', 'in', 'notIn'],
+  assessment_source: ['eq', 'in', 'notIn'],
+};
+
 /** What is wrong with a value of a condition; undefined when nothing is. */
 const problems: Record<Kind, (value: unknown) => string | undefined> = {
   text: (value) => (typeof value === 'string' ? textProblem(value) : 'must be a text'),
@@ -157,6 +167,7 @@ function fieldConditions(field: Field, conditions: object, path: string[], budge
 function condition(field: Field, operator: string, operand: unknown, path: string[]): Prisma.Sql {
   const column = columns[field];
   const kind = kinds[field];
+  if (!conditionsOf[kind].includes(operator)) throw refused(path, 'is not a condition');
   const isList = operator === 'in' || operator === 'notIn';
   const values = isList && Array.isArray(operand) ? operand : [operand];
   if (values.length > maxListed) throw refused(path, `must not list more than ${maxListed} values`);

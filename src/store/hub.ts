@@ -28,7 +28,7 @@ export interface WorkListener {
 /** Who reads the log of all changes, and wants to know when there is more. */
 export interface ChangeListener {
   hint(): void;
-  /** Reads what there is; true when it has, so that everybody who watches has been told. */
+  /** Reads what there is; true when it has, and has offered it to the watches. */
   catchUp(): Promise<boolean>;
 }
 
@@ -43,6 +43,8 @@ export class Hub {
   #timer: NodeJS.Timeout | undefined;
   #reconciling: Promise<number> | undefined;
   #again = false;
+  /** Whether changes have passed that nobody offers, so that watches have to be compared with the database whoever reads the log. */
+  #owed = false;
   #workListener: WorkListener | undefined;
   #changeListener: ChangeListener | undefined;
   #stopped = false;
@@ -114,6 +116,12 @@ export class Hub {
     if (this.#watches.size > 0) this.#deliver(updates);
   }
 
+  /** Compares all that is watched with the database, now and on every tick until that has been done: changes have passed that nobody offers. */
+  reconcile(): void {
+    this.#owed = true;
+    this.#reconcileSoon();
+  }
+
   /** Tells of changes, by this process and by others, and on every tick. */
   listenForChanges(listener: ChangeListener): void {
     this.#changeListener = listener;
@@ -132,8 +140,12 @@ export class Hub {
   /** Compares all that is watched with the database; gives the number of updates found. */
   async runOnce(): Promise<number> {
     const known = [...this.#watches.values()].flatMap(knownVersions);
+    this.#owed &&= this.#haveNotBegun(); // those may begin with what was read too early
     if (known.length === 0) return 0;
-    const { updates, gone } = await this.#options.changesSince(known);
+    const { updates, gone } = await this.#options.changesSince(known).catch((error: unknown) => {
+      this.#owed = true;
+      throw error;
+    });
     // Oldest first: watches of one assessment may know different versions, and the one behind must meet its end before what came later.
     for (const update of updates.sort((a, b) => a.assessment.version - b.assessment.version)) this.#offer(update);
     for (const key of gone) for (const watch of this.#watchesOf(key)) watch.fail(new NotFoundError(key.assessmentId));
@@ -152,7 +164,12 @@ export class Hub {
   /** What a reader of the log has read has reached the watches too: one query is enough for both. */
   async #tick(): Promise<void> {
     const told = this.#changeListener !== undefined && (await this.#changeListener.catchUp());
-    if (!told) this.#reconcileSoon();
+    if (!told || this.#owed) this.#reconcileSoon();
+  }
+
+  #haveNotBegun(): boolean {
+    for (const watches of this.#watches.values()) for (const { version } of watches) if (version === undefined) return true;
+    return false;
   }
 
   #offer(update: AssessmentUpdate): void {

@@ -44,3 +44,9 @@ const maxBigint = 9_223_372_036_854_775_807n;
 
 /** The first place of all. */
 export const beginningOf = (epoch: number, to: LogPoint): LogPlace => ({ epoch, from: logBeginning, to, seq: 0n });
+
+/** Where a step begins that goes on from a point. */
+export const stepFrom = (epoch: number, from: LogPoint, to: LogPoint): LogPlace => ({ epoch, from, to, seq: 0n });
+
+/** Where a step has been read to its end. */
+export const endOfStep = ({ epoch, to }: LogPlace): LogPlace => ({ epoch, from: to, to, seq: 0n });

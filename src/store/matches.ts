@@ -59,12 +59,13 @@ const conditionsOn = (field: keyof Filterable, conditions: object): Predicate[] 
 const comparable = (value: unknown): Comparable => (value instanceof Date ? value.getTime() : ((value ?? null) as Comparable));
 
 function condition(operator: string, operand: unknown): (value: NonNullable<Comparable>) => boolean {
-  if (Array.isArray(operand)) {
-    const listed = new Set(operand.map(comparable));
-    return operator === 'in' ? (value) => listed.has(value) : (value) => !listed.has(value);
-  }
   const wanted = comparable(operand) as NonNullable<Comparable>;
+  const listed = new Set((Array.isArray(operand) ? operand : [operand]).map(comparable));
   switch (operator) {
+    case 'in':
+      return (value) => listed.has(value);
+    case 'notIn':
+      return (value) => !listed.has(value);
     case 'eq':
       return (value) => value === wanted;
     case 'gte':

@@ -1,254 +1,170 @@
 import { Prisma } from '../generated/prisma/client.ts';
-import type { Assessment } from './assessment.ts';
 import type { Database } from './database.ts';
-import type { AssessmentState } from './lifecycle.ts';
-import type { LogPlace } from './log-place.ts';
-import { type LogPoint, pointOf } from './log-point.ts';
-import { type AssessmentUpdate, updateOf } from './updates.ts';
-
-/** What of an assessment may change and be filtered by, as it was before a change. */
-export type Before = Pick<Assessment, 'state' | 'progress' | 'retryCount' | 'priority' | 'serverName' | 'updatedAt' | 'completedAt'>;
-
-/** One change, as the log holds it. */
-export interface LogEntry extends AssessmentUpdate {
-  readonly seq: bigint;
-  readonly txid: bigint;
-  /** Null for the creation. */
-  readonly before: Before | null;
-}
-
-/** One history of the database cluster: what is written in it has transaction ids that can be compared. */
-export interface LogEpoch {
-  readonly epoch: number;
-  readonly history: string;
-  /** Rows up to this were written before, and count as settled. */
-  readonly firstSeq: bigint;
-}
-
-/** How far deletions have cut into the log: the newest transaction and the highest `seq` of what is gone. */
-export interface LogCut {
-  readonly txid: bigint;
-  readonly seq: bigint;
-}
-
-/** How the log stood when it was read. */
-export interface LogState {
-  readonly history: string;
-  readonly cut: LogCut | undefined;
-}
-
-/** Most entries of one read. */
-export const pageSize = 1_000;
-/** How many entries of the log are looked at for one page of a replay, whoever's they are. */
-const scanSize = 2_000;
-
-// As of its version. Rows without a priority are older than the columns beside it: what they lack is taken from what is known otherwise.
-const entryColumns = Prisma.sql`a.seq::text as "seq", a.txid::text as "txid", upper(a.old_state::text) as "previousState",
-  s.id, s.tenant_id as "tenantId", s.assessment_id as "assessmentId", upper(a.new_state::text) as "state", a.version_to as "version",
-  upper(s.type::text) as "type", upper(s.source::text) as "source",
-  case when a.priority is null then s.server_name else a.server_name end as "serverName", a.error_message as "errorMessage",
-  a.message, a.progress::int as "progress", coalesce(a.priority, s.priority)::int as "priority", a.retry_count as "retryCount",
-  coalesce(a.max_retries, s.max_retries) as "maxRetries", a.next_retry_at as "nextRetryAt",
-  case when a.priority is null then s.timeout_ms else a.timeout_ms end as "timeoutMs", a.claimed_by as "claimedBy",
-  a.claimed_at as "claimedAt", a.claim_expires_at as "claimExpiresAt", s.created_at as "createdAt", a.created_at as "updatedAt",
-  case when a.priority is not null then a.started_at
-    when a.new_state = 'pending' or (a.new_state = 'cancelled' and a.old_state = 'pending') then null
-    else (select max(e.created_at) from assessment_state_audit e where e.tenant_id = a.tenant_id and e.assessment_id = a.assessment_id
-      and e.version_to <= a.version_to and e.new_state = 'processing' and e.old_state <> 'processing') end as "startedAt",
-  p.progress::int as "beforeProgress", p.retry_count as "beforeRetryCount", coalesce(p.priority, s.priority)::int as "beforePriority",
-  case when p.priority is null then s.server_name else p.server_name end as "beforeServerName", p.created_at as "beforeUpdatedAt"`;
-
-const joined = Prisma.sql`
-  join assessment_states s on s.tenant_id = a.tenant_id and s.assessment_id = a.assessment_id
-  left join assessment_state_audit p on p.tenant_id = a.tenant_id and p.assessment_id = a.assessment_id and p.version_to = a.version_from`;
-
-const stateColumns = Prisma.sql`assessment_log_history() as "history",
-  (select c.txid::text from assessment_log_cut c order by c.txid desc limit 1) as "cutTxid",
-  (select max(c.seq)::text from assessment_log_cut c) as "cutSeq"`;
-
-type EntryRow = Omit<Assessment, 'completedAt'> & {
-  seq: string;
-  txid: string;
-  previousState: AssessmentState | null;
-  beforeProgress: number | null;
-  beforeRetryCount: number | null;
-  beforePriority: number | null;
-  beforeServerName: string | null;
-  beforeUpdatedAt: Date | null;
-};
-interface StateRow {
-  history: string;
-  cutTxid: string | null;
-  cutSeq: string | null;
-}
-/** The state of the log stands in every row, also when there is no entry. */
-type Row = StateRow & (EntryRow | { seq: null });
-
-/** Enters the log: its epoch, and the point that it has reached now. */
-export async function enterLog(db: Database): Promise<{ epoch: LogEpoch; now: LogPoint }> {
-  type Entered = { epoch: number; history: string; firstSeq: string; snapshot: string; newest: string };
-  const [row] = await db.$queryRaw<[Entered]>`/* enterLog */
-    with entered as materialized (select * from assessment_log_enter())
-    select e.epoch, e.history, e.first_seq::text as "firstSeq", pg_current_snapshot()::text as "snapshot",
-      coalesce((select a.txid from assessment_state_audit a where a.txid < pg_snapshot_xmax(pg_current_snapshot()) order by a.txid desc limit 1), '0'::xid8)::text as "newest"
-    from entered e`;
-  const { epoch, history, firstSeq, snapshot, newest } = row;
-  return { epoch: { epoch, history, firstSeq: BigInt(firstSeq) }, now: pointOf(snapshot, BigInt(newest)) };
-}
-
-/** What the end of the log brought. */
-export interface Fresh {
-  readonly state: LogState;
-  readonly entries: readonly LogEntry[];
-  /** The point that was reached; what was settled by then and is not among the entries follows them: see `readLog`. */
-  readonly to: LogPoint;
-  readonly complete: boolean;
-}
-
-/** What has been settled since a point, in ONE statement: up to `pageSize` entries of all tenants, by `seq`. */
-export async function readFresh(db: Database, { firstSeq }: LogEpoch, from: LogPoint): Promise<Fresh> {
-  const rows = await db.$queryRaw<(Row & { snapshot: string; newest: string | null })[]>`/* readFresh */
-    with unsettled as materialized (
-      select a.seq, a.txid from assessment_state_audit a
-      where a.txid >= ${String(from.xmax)}::text::xid8 and a.txid < pg_snapshot_xmax(pg_current_snapshot()) and a.seq > ${firstSeq}::bigint
-      union all
-      select a.seq, a.txid from assessment_state_audit a
-      where a.txid = any(${from.running.map(String)}::text[]::xid8[]) and a.seq > ${firstSeq}::bigint
-    ), fresh as materialized (select seq from unsettled order by seq limit ${pageSize + 1}::int)
-    select now.*, ${entryColumns}
-    from (select pg_current_snapshot()::text as "snapshot", (select u.txid::text from unsettled u order by u.txid desc limit 1) as "newest", ${stateColumns}) as now
-    left join (fresh f join assessment_state_audit a on a.seq = f.seq ${joined}) on true
-    order by a.seq`;
-  const [first] = rows;
-  if (first === undefined) throw new Error('the log gave no answer');
-  const newest = first.newest === null ? 0n : BigInt(first.newest);
-  const entries = entriesOf(rows);
-  const known = from.xmax - 1n;
-  return {
-    state: stateOf(first),
-    entries: entries.slice(0, pageSize),
-    to: pointOf(first.snapshot, newest > known ? newest : known),
-    complete: entries.length <= pageSize,
-  };
-}
+import { type EntryRow, entryColumns, entryOf, type LogEntry } from './log-entry.ts';
+import type { LogEpoch } from './log-epoch.ts';
+import { type LogPlace, stepFrom } from './log-place.ts';
+import { type LogPoint, maxRunning, pointOf } from './log-point.ts';
+import { type LogState, type StateRow, stateColumns, stateOf } from './log-state.ts';
 
 /** A piece of a step of the log. */
 export interface LogPage {
   readonly state: LogState;
   readonly entries: readonly LogEntry[];
-  /** How far the log has been looked through. */
+  /** How far in its step the log has been looked through. */
   readonly seq: bigint;
   /** Whether nothing more follows in this step. */
   readonly complete: boolean;
 }
 
+/** How many rows of a step are worth sorting to get at a page of it, for each entry of the page. */
+const sortedForEach = 10;
+/** How many rows of the log are looked at for one page, whoever's they are. */
+const scanSize = 20_000;
+
+/** The state of the log stands in every row, also when there is no entry. */
+type Row = StateRow & (EntryRow | { seq: null });
+
+// One at a time by their keys: a planner that takes a short list for a long one would read the tables from end to end.
+const entriesOf = (found: Prisma.Sql): Prisma.Sql => Prisma.sql`(${found} f
+    join lateral (select * from assessment_state_audit a where a.seq = f.seq limit 1) a on true
+    join lateral (select * from assessment_states s where s.tenant_id = a.tenant_id and s.assessment_id = a.assessment_id limit 1) s on true
+    left join lateral (select * from assessment_state_audit p where p.tenant_id = a.tenant_id and p.assessment_id = a.assessment_id
+      and p.version_to = a.version_from limit 1) p on true) on true`;
+
+const xid = (txid: bigint): Prisma.Sql => Prisma.sql`${String(txid)}::text::xid8`;
+const xids = (txids: readonly bigint[]): Prisma.Sql => Prisma.sql`${txids.map(String)}::text[]::xid8[]`;
+
+/** What has been settled since a point. */
+export interface Fresh extends LogPage {
+  /** The point that was reached. */
+  readonly to: LogPoint;
+}
+
+/** What has been settled since a point, of all tenants, in ONE statement; what does not fit into its page follows in the step from there to `to`. */
+export async function readFresh(db: Database, { epoch, firstSeq }: LogEpoch, from: LogPoint, most: number): Promise<Fresh> {
+  const isNew = Prisma.sql`a.txid >= ${xid(from.xmax)} and a.txid < (select upper from now) and a.seq > ${firstSeq}::bigint`;
+  const rows = await db.$queryRaw<(Row & { upper: string; newest: string | null; found: number })[]>`/* readFresh */
+    with now as materialized (
+      select coalesce(
+        (select greatest(x, ${xid(from.xmax)}) from pg_snapshot_xip(pg_current_snapshot()) x order by x offset ${maxRunning}::int limit 1),
+        pg_snapshot_xmax(pg_current_snapshot())) as upper
+    ), fresh as materialized (
+      select u.seq from (
+        select a.seq from assessment_state_audit a where ${isNew}
+        union all
+        select a.seq from assessment_state_audit a where a.txid = any(${xids(from.running)}) and a.seq > ${firstSeq}::bigint
+      ) u order by u.seq limit ${most + 1}::int
+    ), page as materialized (
+      select now.upper::text as "upper", (select count(*)::int from fresh) as "found",
+        (select a.txid::text from assessment_state_audit a where ${isNew} order by a.txid desc limit 1) as "newest",
+        ${stateColumns(stepFrom(epoch, from, from), undefined)} from now
+    )
+    select page.*, ${entryColumns} from page left join ${entriesOf(Prisma.sql`(select seq from fresh order by seq limit ${most}::int)`)}
+    order by a.seq`;
+  const { first, state, entries } = read(rows);
+  const upper = BigInt(first.upper);
+  const written = [from.xmax - 1n, BigInt(first.newest ?? 0), ...state.cuts.map(({ cutBy }) => cutBy).filter((txid) => txid < upper)];
+  const newest = written.reduce((highest, txid) => (txid > highest ? txid : highest));
+  return { state, entries, seq: entries.at(-1)?.seq ?? 0n, complete: first.found <= most, to: pointOf(state.snapshot, newest) };
+}
+
 /**
- * What follows a place within its step, looking at a bounded number of rows whatever they hold, in ONE statement.
- * @param tenantId whose entries; undefined for all.
+ * What follows a place within its step, of a tenant or of all. A small step is found by its transactions; of a large one the log is looked
+ * through from the place on, a bounded piece at a time. Tell by `isLarge` what is known of the step.
  */
-export async function readLog(
+export async function readStep(
   db: Database,
-  { from, to, seq }: LogPlace,
-  firstSeq: bigint,
+  epoch: LogEpoch,
+  place: LogPlace,
+  tenantId: string | undefined,
+  most: number,
+  isLarge: boolean,
+): Promise<LogPage & { isLarge: boolean }> {
+  const small = isLarge || place.from.xmax === 0n ? undefined : await readSmallStep(db, epoch, place, tenantId, most);
+  if (small !== undefined) return { ...small, isLarge: false };
+  const start = isLarge || place.from.xmax === 0n ? place : { ...place, seq: await firstSeqOf(db, epoch, place) };
+  return { ...(await readLargeStep(db, epoch, start, tenantId, most)), isLarge: true };
+}
+
+/** As readStep, in ONE statement; undefined when the step has too many rows to sort them for every page. */
+async function readSmallStep(
+  db: Database,
+  { firstSeq }: LogEpoch,
+  place: LogPlace,
+  tenantId: string | undefined,
+  most: number,
+): Promise<LogPage | undefined> {
+  const { from, to, seq } = place;
+  const tooMany = most * sortedForEach;
+  const unread = Prisma.sql`a.txid <> all(${xids(to.running)}) and a.seq > ${seq > firstSeq ? seq : firstSeq}::bigint`;
+  const rows = await db.$queryRaw<(Row & { isSmall: boolean; found: number })[]>`/* readSmallStep */
+    with step as materialized (
+      (select a.seq, a.tenant_id from assessment_state_audit a where a.txid >= ${xid(from.xmax)} and a.txid < ${xid(to.xmax)} and ${unread}
+        order by a.txid limit ${tooMany}::int)
+      union all
+      (select a.seq, a.tenant_id from assessment_state_audit a where a.txid = any(${xids(from.running)}) and ${unread} limit ${tooMany}::int)
+    ), size as materialized (select count(*) < ${tooMany}::int as "isSmall" from step),
+    found as materialized (
+      select l.seq from step l where (select "isSmall" from size) and ${ofTenant(tenantId)} order by l.seq limit ${most}::int
+    ), page as materialized (
+      select size."isSmall", (select count(*)::int from found) as "found", ${stateColumns(place, tenantId)} from size
+    )
+    select page.*, ${entryColumns} from page left join ${entriesOf(Prisma.sql`found`)}
+    order by a.seq`;
+  const { first, state, entries } = read(rows);
+  if (!first.isSmall) return undefined;
+  return { state, entries, seq: entries.at(-1)?.seq ?? seq, complete: first.found < most };
+}
+
+/** As readStep, in ONE statement that looks at a bounded number of rows whatever they hold. */
+async function readLargeStep(
+  db: Database,
+  { firstSeq }: LogEpoch,
+  place: LogPlace,
   tenantId: string | undefined,
   most: number,
 ): Promise<LogPage> {
-  const ofTenant = tenantId === undefined ? Prisma.sql`true` : Prisma.sql`l.tenant_id = ${tenantId}`;
-  const settledBefore = Prisma.sql`(l.seq <= ${firstSeq}::bigint and ${from.xmax > 0n}::boolean)`;
-  const rows = await db.$queryRaw<
-    (Row & { lastSeq: string | null; looked: number; found: number; lastFound: string | null })[]
-  >`/* readLog */
-    with looked as materialized (
-      select l.seq, l.txid, l.tenant_id from assessment_state_audit l where l.seq > ${seq}::bigint order by l.seq limit ${scanSize}::int
-    ), found as materialized (
-      select l.seq from looked l
-      where ${ofTenant} and not ${settledBefore}
-        and ((l.txid < ${String(to.xmax)}::text::xid8 and l.txid <> all(${to.running.map(String)}::text[]::xid8[])) or l.seq <= ${firstSeq}::bigint)
-        and (l.txid >= ${String(from.xmax)}::text::xid8 or l.txid = any(${from.running.map(String)}::text[]::xid8[]) or l.seq <= ${firstSeq}::bigint)
-      order by l.seq limit ${most}::int
-    )
-    select page.*, ${entryColumns}
-    from (select (select max(l.seq)::text from looked l) as "lastSeq", (select count(*)::int from looked) as "looked",
-      (select count(*)::int from found) as "found", (select max(f.seq)::text from found f) as "lastFound", ${stateColumns}) as page
-    left join (found f join assessment_state_audit a on a.seq = f.seq ${joined}) on true
+  const { from, to, seq } = place;
+  const isInTo = Prisma.sql`l.txid < ${xid(to.xmax)} and l.txid <> all(${xids(to.running)})`;
+  const isInStep =
+    from.xmax === 0n
+      ? Prisma.sql`(l.seq <= ${firstSeq}::bigint or (${isInTo}))`
+      : Prisma.sql`(l.seq > ${firstSeq}::bigint and ${isInTo} and (l.txid >= ${xid(from.xmax)} or l.txid = any(${xids(from.running)})))`;
+  const rows = await db.$queryRaw<(Row & { found: number; looked: number; lastSeq: string | null })[]>`/* readLargeStep */
+    with found as materialized (
+      select l.seq from (
+        select a.seq, a.txid, a.tenant_id from assessment_state_audit a where a.seq > ${seq}::bigint order by a.seq limit ${scanSize}::int) l
+      where ${ofTenant(tenantId)} and ${isInStep} order by l.seq limit ${most}::int
+    ), piece as materialized (
+      select max(l.seq)::text as "lastSeq", count(*)::int as "looked" from (
+        select a.seq from assessment_state_audit a where a.seq > ${seq}::bigint order by a.seq limit ${scanSize}::int) l
+      where (select count(*) from found) < ${most}::int
+    ), page as materialized (select piece.*, (select count(*)::int from found) as "found", ${stateColumns(place, tenantId)} from piece)
+    select page.*, ${entryColumns} from page left join ${entriesOf(Prisma.sql`found`)}
     order by a.seq`;
-  const [first] = rows;
-  if (first === undefined) throw new Error('the log gave no answer');
-  const cutShort = first.found >= most;
-  return {
-    state: stateOf(first),
-    entries: entriesOf(rows),
-    seq: cutShort && first.lastFound !== null ? BigInt(first.lastFound) : first.lastSeq === null ? seq : BigInt(first.lastSeq),
-    complete: !cutShort && first.looked < scanSize,
-  };
+  const { first, state, entries } = read(rows);
+  if (first.found >= most) return { state, entries, seq: entries.at(-1)?.seq ?? seq, complete: false };
+  return { state, entries, seq: BigInt(first.lastSeq ?? seq), complete: first.looked < scanSize };
 }
 
-/** Before which `seq` there is nothing of a step. */
-export async function firstSeqOf(db: Database, { firstSeq }: LogEpoch, from: LogPoint): Promise<bigint> {
-  if (from.xmax === 0n) return 0n;
+const ofTenant = (tenantId: string | undefined): Prisma.Sql =>
+  tenantId === undefined ? Prisma.sql`true` : Prisma.sql`l.tenant_id = ${tenantId}`;
+
+/** The highest `seq` from a place on before which there is nothing of its step. */
+async function firstSeqOf(db: Database, { firstSeq }: LogEpoch, { from, to, seq }: LogPlace): Promise<bigint> {
+  const after = seq > firstSeq ? seq : firstSeq;
   const [row] = await db.$queryRaw<[{ seq: string | null }]>`/* firstSeqOf */
     select min(seq)::text as "seq" from (
       select min(a.seq) as seq from assessment_state_audit a
-      where a.txid >= ${String(from.xmax)}::text::xid8 and a.txid < pg_snapshot_xmax(pg_current_snapshot()) and a.seq > ${firstSeq}::bigint
+      where a.txid >= ${xid(from.xmax)} and a.txid < ${xid(to.xmax)} and a.seq > ${after}::bigint
       union all
-      select min(a.seq) from assessment_state_audit a
-      where a.txid = any(${from.running.map(String)}::text[]::xid8[]) and a.seq > ${firstSeq}::bigint
+      select min(a.seq) from assessment_state_audit a where a.txid = any(${xids(from.running)}) and a.seq > ${after}::bigint
     ) as lowest`;
-  return row.seq === null ? maxSeq : BigInt(row.seq) - 1n;
+  return row.seq === null ? after : BigInt(row.seq) - 1n;
 }
 
-const maxSeq = 9_223_372_036_854_775_807n;
-
-const stateOf = ({ history, cutTxid, cutSeq }: StateRow): LogState => ({
-  history,
-  cut: cutTxid === null || cutSeq === null ? undefined : { txid: BigInt(cutTxid), seq: BigInt(cutSeq) },
-});
-
-const entriesOf = (rows: readonly Row[]): LogEntry[] => rows.flatMap((row) => (row.seq === null ? [] : [entryOf(row)]));
-
-const completedAt = (state: AssessmentState, updatedAt: Date): Date | null =>
-  state === 'COMPLETED' || state === 'FAILED' ? updatedAt : null;
-
-function entryOf(row: EntryRow): LogEntry {
-  const { previousState, seq, txid, updatedAt, state } = row;
-  const assessment: Assessment = {
-    id: row.id,
-    tenantId: row.tenantId,
-    assessmentId: row.assessmentId,
-    state,
-    version: row.version,
-    type: row.type,
-    source: row.source,
-    serverName: row.serverName,
-    errorMessage: row.errorMessage,
-    message: row.message,
-    progress: row.progress,
-    priority: row.priority,
-    retryCount: row.retryCount,
-    maxRetries: row.maxRetries,
-    nextRetryAt: row.nextRetryAt,
-    timeoutMs: row.timeoutMs,
-    claimedBy: row.claimedBy,
-    claimedAt: row.claimedAt,
-    claimExpiresAt: row.claimExpiresAt,
-    createdAt: row.createdAt,
-    updatedAt,
-    startedAt: row.startedAt,
-    completedAt: completedAt(state, updatedAt),
-  };
-  return { ...updateOf(assessment, previousState), seq: BigInt(seq), txid: BigInt(txid), before: beforeOf(row) };
-}
-
-function beforeOf(row: EntryRow): Before | null {
-  const { previousState, beforeUpdatedAt } = row;
-  if (previousState === null || beforeUpdatedAt === null) return null;
-  return {
-    state: previousState,
-    progress: row.beforeProgress ?? 0,
-    retryCount: row.beforeRetryCount ?? 0,
-    priority: row.beforePriority ?? row.priority,
-    serverName: row.beforeServerName,
-    updatedAt: beforeUpdatedAt,
-    completedAt: completedAt(previousState, beforeUpdatedAt),
-  };
+function read<Page extends Row>(rows: readonly Page[]): { first: Page; state: LogState; entries: LogEntry[] } {
+  const [first] = rows;
+  if (first === undefined) throw new Error('the log gave no answer');
+  return { first, state: stateOf(first), entries: rows.flatMap((row) => (row.seq === null ? [] : [entryOf(row as EntryRow)])) };
 }

@@ -111,8 +111,7 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     });
     hub.listenForWork(queue);
     const feedLog = new FeedLog({
-      ...{ db, bus, log },
-      onEntries: (entries) => hub.offer(entries),
+      ...{ db, bus, log, hub },
       windowEntries: options.feedBuffer ?? 10_000,
     });
     hub.listenForChanges(feedLog);

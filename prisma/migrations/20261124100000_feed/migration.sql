@@ -38,53 +38,61 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- How far deletions have cut into the log: the newest transaction and the highest seq among the rows that are gone. A feed that has not come
--- past both cannot go on. Rows are added and not changed, so that two deletions never wait for each other; the highest count.
+-- What deletions have taken out of the log: the newest transaction and the highest seq of a tenant's rows that are gone, and the transaction
+-- that deleted them. A feed from before it that has not come past both cannot go on. Rows are added and not changed, so that two deletions never
+-- wait for each other; one that reaches at least as far as an earlier one takes its place.
 CREATE TABLE "assessment_log_cut" (
   "id" bigint GENERATED ALWAYS AS IDENTITY,
+  "tenant_id" varchar(255) NOT NULL,
+  "cut_by" xid8 NOT NULL DEFAULT pg_current_xact_id(),
   "txid" xid8 NOT NULL,
   "seq" bigint NOT NULL,
   CONSTRAINT "assessment_log_cut_pkey" PRIMARY KEY ("id")
 );
+CREATE INDEX "assessment_log_cut_tenant_id_idx" ON "assessment_log_cut" ("tenant_id");
+CREATE INDEX "assessment_log_cut_cut_by_idx" ON "assessment_log_cut" ("cut_by");
 
 CREATE OR REPLACE FUNCTION assessment_states_delete_audit() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-  cut record;
 BEGIN
   WITH gone AS (
     DELETE FROM assessment_state_audit a USING deleted d WHERE a.tenant_id = d.tenant_id AND a.assessment_id = d.assessment_id
-    RETURNING a.txid, a.seq
-  )
-  SELECT (SELECT g.txid FROM gone g ORDER BY g.txid DESC LIMIT 1) AS txid, (SELECT max(g.seq) FROM gone g) AS seq INTO cut;
-  IF cut.txid IS NOT NULL THEN
+    RETURNING a.tenant_id, a.txid, a.seq
+  ), cut AS (
+    SELECT g.tenant_id, (array_agg(g.txid ORDER BY g.txid DESC))[1] AS txid, max(g.seq) AS seq FROM gone g GROUP BY g.tenant_id
+  ), covered AS (
     DELETE FROM assessment_log_cut WHERE id IN (
-      SELECT c.id FROM assessment_log_cut c WHERE c.txid <= cut.txid AND c.seq <= cut.seq FOR UPDATE SKIP LOCKED);
-    INSERT INTO assessment_log_cut (txid, seq) VALUES (cut.txid, cut.seq);
-  END IF;
+      SELECT c.id FROM assessment_log_cut c JOIN cut ON c.tenant_id = cut.tenant_id AND c.txid <= cut.txid AND c.seq <= cut.seq
+      FOR UPDATE OF c SKIP LOCKED)
+  )
+  INSERT INTO assessment_log_cut (tenant_id, txid, seq) SELECT cut.tenant_id, cut.txid, cut.seq FROM cut;
   INSERT INTO assessment_search_pending (id) SELECT id FROM deleted;
   RETURN NULL;
 END $$;
 
--- Transaction ids mean something within one history of one cluster. A dump restored elsewhere, a recovery to an earlier point and a failover begin
--- another history: an epoch of the log, in which all rows up to first_seq count as settled, and in which cursors of another epoch are refused.
+-- Transaction ids mean something within one history of one database. A dump restored elsewhere, a recovery to an earlier point and a failover
+-- begin another history: an epoch of the log, in which cursors of another epoch are refused, and all rows up to first_seq count as settled.
 CREATE TABLE "assessment_log_epoch" (
   "epoch" integer NOT NULL,
   "history" text NOT NULL,
   "first_seq" bigint NOT NULL,
+  "begun_by" xid8 NOT NULL DEFAULT pg_current_xact_id(),
   CONSTRAINT "assessment_log_epoch_pkey" PRIMARY KEY ("epoch")
 );
 
--- The cluster and its timeline.
+-- The cluster, the database in it, and the timeline of its write-ahead log.
 CREATE FUNCTION assessment_log_history() RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  place text := (SELECT oid FROM pg_database WHERE datname = current_database()) || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8);
 BEGIN
-  RETURN (SELECT system_identifier FROM pg_control_system()) || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8);
+  RETURN (SELECT system_identifier FROM pg_control_system()) || ':' || place;
 EXCEPTION WHEN insufficient_privilege THEN
-  RETURN 'unknown';
+  RETURN 'unknown:' || place;
 END $$;
 
--- The epoch of the log; begins a new one when the history is another than that of the newest. Writers are kept out for that moment: a change
--- that is not committed yet must not count as settled.
-CREATE FUNCTION assessment_log_enter() RETURNS assessment_log_epoch LANGUAGE plpgsql AS $$
+-- The epoch of the log; begins a new one when the history is another than that of the newest. On a new timeline transaction ids go on where the
+-- old one was left. In another database they do not: what stands there has those of its origin and counts as settled, so writers are kept out
+-- for the moment in which that is determined; a change that is not committed yet must not be among it.
+CREATE FUNCTION assessment_log_enter() RETURNS assessment_log_epoch LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE
   newest assessment_log_epoch;
   here text := assessment_log_history();
@@ -93,13 +101,18 @@ BEGIN
   IF newest.history IS NOT DISTINCT FROM here THEN
     RETURN newest;
   END IF;
-  LOCK TABLE assessment_state_audit IN SHARE ROW EXCLUSIVE MODE;
+  LOCK TABLE assessment_log_epoch IN SHARE ROW EXCLUSIVE MODE;
   SELECT * INTO newest FROM assessment_log_epoch ORDER BY epoch DESC LIMIT 1;
-  IF newest.history IS DISTINCT FROM here THEN
-    INSERT INTO assessment_log_epoch (epoch, history, first_seq)
-    SELECT coalesce(newest.epoch, 0) + 1, here, coalesce(max(seq), 0) FROM assessment_state_audit
-    RETURNING * INTO newest;
+  IF newest.history IS NOT DISTINCT FROM here THEN
+    RETURN newest;
   END IF;
+  IF regexp_replace(newest.history, ':[^:]*$', '') IS DISTINCT FROM regexp_replace(here, ':[^:]*$', '') THEN
+    LOCK TABLE assessment_state_audit IN SHARE ROW EXCLUSIVE MODE;
+    newest.first_seq := (SELECT coalesce(max(seq), 0) FROM assessment_state_audit);
+  END IF;
+  DELETE FROM assessment_log_cut;
+  INSERT INTO assessment_log_epoch (epoch, history, first_seq) VALUES (coalesce(newest.epoch, 0) + 1, here, newest.first_seq)
+  RETURNING * INTO newest;
   RETURN newest;
 END $$;
 

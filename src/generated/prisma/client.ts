@@ -63,11 +63,11 @@ export type AssessmentSearch = Prisma.AssessmentSearchModel
 export type AssessmentSearchPending = Prisma.AssessmentSearchPendingModel
 /**
  * Model AssessmentLogCut
- * How far deletions have cut into the audit trail as a log; the highest of both columns count.
+ * What deletions have taken out of the audit trail as a log.
  */
 export type AssessmentLogCut = Prisma.AssessmentLogCutModel
 /**
  * Model AssessmentLogEpoch
- * One history of the cluster, within which transaction ids mean something.
+ * One history of the database, within which transaction ids mean something.
  */
 export type AssessmentLogEpoch = Prisma.AssessmentLogEpochModel

@@ -164,6 +164,7 @@ export type AssessmentSearchPendingScalarFieldEnum = (typeof AssessmentSearchPen
 
 export const AssessmentLogCutScalarFieldEnum = {
   id: 'id',
+  tenantId: 'tenantId',
   seq: 'seq'
 } as const
 

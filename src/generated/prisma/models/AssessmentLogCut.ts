@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model AssessmentLogCut
- * How far deletions have cut into the audit trail as a log; the highest of both columns count.
+ * What deletions have taken out of the audit trail as a log.
  */
 export type AssessmentLogCutModel = runtime.Types.Result.DefaultSelection<Prisma.$AssessmentLogCutPayload>
 
@@ -38,16 +38,19 @@ export type AssessmentLogCutSumAggregateOutputType = {
 
 export type AssessmentLogCutMinAggregateOutputType = {
   id: bigint | null
+  tenantId: string | null
   seq: bigint | null
 }
 
 export type AssessmentLogCutMaxAggregateOutputType = {
   id: bigint | null
+  tenantId: string | null
   seq: bigint | null
 }
 
 export type AssessmentLogCutCountAggregateOutputType = {
   id: number
+  tenantId: number
   seq: number
   _all: number
 }
@@ -65,16 +68,19 @@ export type AssessmentLogCutSumAggregateInputType = {
 
 export type AssessmentLogCutMinAggregateInputType = {
   id?: true
+  tenantId?: true
   seq?: true
 }
 
 export type AssessmentLogCutMaxAggregateInputType = {
   id?: true
+  tenantId?: true
   seq?: true
 }
 
 export type AssessmentLogCutCountAggregateInputType = {
   id?: true
+  tenantId?: true
   seq?: true
   _all?: true
 }
@@ -167,6 +173,7 @@ export type AssessmentLogCutGroupByArgs<ExtArgs extends runtime.Types.Extensions
 
 export type AssessmentLogCutGroupByOutputType = {
   id: bigint
+  tenantId: string
   seq: bigint
   _count: AssessmentLogCutCountAggregateOutputType | null
   _avg: AssessmentLogCutAvgAggregateOutputType | null
@@ -195,11 +202,13 @@ export type AssessmentLogCutWhereInput = {
   OR?: Prisma.AssessmentLogCutWhereInput[]
   NOT?: Prisma.AssessmentLogCutWhereInput | Prisma.AssessmentLogCutWhereInput[]
   id?: Prisma.BigIntFilter<"AssessmentLogCut"> | bigint | number
+  tenantId?: Prisma.StringFilter<"AssessmentLogCut"> | string
   seq?: Prisma.BigIntFilter<"AssessmentLogCut"> | bigint | number
 }
 
 export type AssessmentLogCutOrderByWithRelationInput = {
   id?: Prisma.SortOrder
+  tenantId?: Prisma.SortOrder
   seq?: Prisma.SortOrder
 }
 
@@ -208,11 +217,13 @@ export type AssessmentLogCutWhereUniqueInput = Prisma.AtLeast<{
   AND?: Prisma.AssessmentLogCutWhereInput | Prisma.AssessmentLogCutWhereInput[]
   OR?: Prisma.AssessmentLogCutWhereInput[]
   NOT?: Prisma.AssessmentLogCutWhereInput | Prisma.AssessmentLogCutWhereInput[]
+  tenantId?: Prisma.StringFilter<"AssessmentLogCut"> | string
   seq?: Prisma.BigIntFilter<"AssessmentLogCut"> | bigint | number
 }, "id">
 
 export type AssessmentLogCutOrderByWithAggregationInput = {
   id?: Prisma.SortOrder
+  tenantId?: Prisma.SortOrder
   seq?: Prisma.SortOrder
   _count?: Prisma.AssessmentLogCutCountOrderByAggregateInput
   _avg?: Prisma.AssessmentLogCutAvgOrderByAggregateInput
@@ -226,31 +237,37 @@ export type AssessmentLogCutScalarWhereWithAggregatesInput = {
   OR?: Prisma.AssessmentLogCutScalarWhereWithAggregatesInput[]
   NOT?: Prisma.AssessmentLogCutScalarWhereWithAggregatesInput | Prisma.AssessmentLogCutScalarWhereWithAggregatesInput[]
   id?: Prisma.BigIntWithAggregatesFilter<"AssessmentLogCut"> | bigint | number
+  tenantId?: Prisma.StringWithAggregatesFilter<"AssessmentLogCut"> | string
   seq?: Prisma.BigIntWithAggregatesFilter<"AssessmentLogCut"> | bigint | number
 }
 
 export type AssessmentLogCutUpdateInput = {
   id?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string
   seq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
 }
 
 export type AssessmentLogCutUncheckedUpdateInput = {
   id?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string
   seq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
 }
 
 export type AssessmentLogCutUpdateManyMutationInput = {
   id?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string
   seq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
 }
 
 export type AssessmentLogCutUncheckedUpdateManyInput = {
   id?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string
   seq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
 }
 
 export type AssessmentLogCutCountOrderByAggregateInput = {
   id?: Prisma.SortOrder
+  tenantId?: Prisma.SortOrder
   seq?: Prisma.SortOrder
 }
 
@@ -261,11 +278,13 @@ export type AssessmentLogCutAvgOrderByAggregateInput = {
 
 export type AssessmentLogCutMaxOrderByAggregateInput = {
   id?: Prisma.SortOrder
+  tenantId?: Prisma.SortOrder
   seq?: Prisma.SortOrder
 }
 
 export type AssessmentLogCutMinOrderByAggregateInput = {
   id?: Prisma.SortOrder
+  tenantId?: Prisma.SortOrder
   seq?: Prisma.SortOrder
 }
 
@@ -278,27 +297,31 @@ export type AssessmentLogCutSumOrderByAggregateInput = {
 
 export type AssessmentLogCutSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean
+  tenantId?: boolean
   seq?: boolean
 }, ExtArgs["result"]["assessmentLogCut"]>
 
 
 export type AssessmentLogCutSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean
+  tenantId?: boolean
   seq?: boolean
 }, ExtArgs["result"]["assessmentLogCut"]>
 
 export type AssessmentLogCutSelectScalar = {
   id?: boolean
+  tenantId?: boolean
   seq?: boolean
 }
 
-export type AssessmentLogCutOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "seq", ExtArgs["result"]["assessmentLogCut"]>
+export type AssessmentLogCutOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "seq", ExtArgs["result"]["assessmentLogCut"]>
 
 export type $AssessmentLogCutPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "AssessmentLogCut"
   objects: {}
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: bigint
+    tenantId: string
     seq: bigint
   }, ExtArgs["result"]["assessmentLogCut"]>
   composites: {}
@@ -653,6 +676,7 @@ export interface Prisma__AssessmentLogCutClient<T, Null = never, ExtArgs extends
  */
 export interface AssessmentLogCutFieldRefs {
   readonly id: Prisma.FieldRef<"AssessmentLogCut", 'BigInt'>
+  readonly tenantId: Prisma.FieldRef<"AssessmentLogCut", 'String'>
   readonly seq: Prisma.FieldRef<"AssessmentLogCut", 'BigInt'>
 }
     

@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model AssessmentLogEpoch
- * One history of the cluster, within which transaction ids mean something.
+ * One history of the database, within which transaction ids mean something.
  */
 export type AssessmentLogEpochModel = runtime.Types.Result.DefaultSelection<Prisma.$AssessmentLogEpochPayload>
 
@@ -345,6 +345,9 @@ export type $AssessmentLogEpochPayload<ExtArgs extends runtime.Types.Extensions.
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     epoch: number
     history: string
+    /**
+     * Rows up to this one were written before, and count as settled.
+     */
     firstSeq: bigint
   }, ExtArgs["result"]["assessmentLogEpoch"]>
   composites: {}
