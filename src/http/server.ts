@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { StartupError } from '../startup-error.ts';
 import type { Actor, HealthStatus, Logger } from '../store/index.ts';
 import { drain } from './drain.ts';
-import { cutOffWhenStuck, eventStreams } from './event-streams.ts';
+import { eventStreams } from './event-streams.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
@@ -12,6 +12,7 @@ import { type Excess, type Limits, retryAfterMs, tooManyOperations } from './lim
 import { ReadinessWatch } from './readiness-watch.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { Sockets } from './sockets.ts';
+import { cutOffWhenStuck, limitAgain } from './stuck-requests.ts';
 
 export interface HttpServerOptions {
   host: string;
@@ -20,7 +21,7 @@ export interface HttpServerOptions {
   path: string;
   /** Largest HTTP body, in bytes. */
   maxRequestBytes: number;
-  /** A stream of events whose client takes nothing for so many milliseconds is cut off. */
+  /** A request that its client neither goes on to send, nor to take the answer of, for so many milliseconds is cut off. */
   slowClientMs: number;
   log: Logger;
 }
@@ -41,6 +42,10 @@ const protectiveHeaders = [
   ['x-frame-options', 'DENY'],
   ['referrer-policy', 'no-referrer'],
 ] as const;
+/** Longer than load balancers keep a connection that they do not use (60 s): closed here first, it may be lost with a request on it. */
+const keepAliveMs = 65_000;
+/** For a whole request, in milliseconds; for its headers `slowClientMs` are enough. */
+const longestRequestMs = 300_000;
 const clientRequestId = /^[\w.:-]{1,128}$/;
 
 /** The HTTP server: GraphQL, WebSocket upgrades on the same path, and health. It listens before the service is ready, and says so. */
@@ -53,12 +58,15 @@ export class HttpServer {
   /** Requests that are not answered to the end, with their answers. */
   readonly #answers = new Set<ServerResponse>();
   readonly #readiness = new ReadinessWatch();
+  readonly #lookMs: number;
+  #timer: NodeJS.Timeout | undefined;
   /** While it drains, requests are still served. */
   #phase: 'serving' | 'draining' | 'stopping' = 'serving';
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => {
+    this.#lookMs = Math.min(5_000, options.slowClientMs / 4);
+    this.#server = createServer(timeLimits(options.slowClientMs, this.#lookMs), (request, response) => {
       this.#answers.add(response);
       response.once('close', () => {
         this.#answers.delete(response);
@@ -84,6 +92,12 @@ export class HttpServer {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
       this.#server.listen(port, host, resolve);
     });
+    this.#timer = setInterval(() => this.runOnce(), this.#lookMs);
+  }
+
+  /** Looks once after the answers under way. */
+  runOnce(): void {
+    for (const response of this.#answers) limitAgain(response, this.#options.slowClientMs);
   }
 
   /** Begins to serve; until then every request is told to come again. */
@@ -129,6 +143,7 @@ export class HttpServer {
     }, timeoutMs);
     await closed;
     clearTimeout(cutOff);
+    clearInterval(this.#timer);
   }
 
   /** While stopping: closes the kept-alive connections whose last request has been answered. */
@@ -154,7 +169,7 @@ export class HttpServer {
     const place = this.#service.limits.takeOperation(this.#service.actorOf(request));
     if (typeof place !== 'function') return answerExcess(response, place);
     response.once('close', place);
-    cutOffWhenStuck(response, this.#options.slowClientMs);
+    cutOffWhenStuck(request, response, this.#options.slowClientMs);
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
     await this.#service.pipeline(request, response, { requestId });
   }
@@ -174,6 +189,13 @@ export class HttpServer {
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
 }
+
+const timeLimits = (slowClientMs: number, lookMs: number) => ({
+  headersTimeout: slowClientMs,
+  requestTimeout: Math.max(slowClientMs, longestRequestMs),
+  connectionsCheckingInterval: lookMs,
+  keepAliveTimeout: keepAliveMs,
+});
 
 /** The rest of the body may still be on its way, and would stand before the next request: so the connection ends with the answer. */
 function answerRefusedBody(response: ServerResponse, { status, code, message }: BodyRefusal): void {

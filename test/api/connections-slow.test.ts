@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBareSocket } from '../support/bare-socket.ts';
 import { eventually } from '../support/eventually.ts';
@@ -208,14 +209,57 @@ test('an event stream whose client has stopped reading is cut off; a request tha
   const waiting = service.send('query ($id: String!) { waitForAssessment(assessmentId: $id, timeoutMs: 600000) { __typename } }', { id });
   const reading = await fetch(service.url, { method: 'POST', headers, body: body(documents.small) });
   const read = reading.text();
+  read.catch(() => {}); // told below
   await watching(3);
-  await change(id, 60);
-  await watching(2);
+  // What is told of while the stream waits is left out of it, so nobody can say how many changes it takes to fill the buffers.
+  await eventually(
+    'the one that is stuck is cut off',
+    async () => {
+      await service.app.store.updateProgress({ assessmentId: id, progress: 0, message: randomUUID() }, actor);
+      return service.app.store.watching === 2;
+    },
+    30_000,
+  );
   await service.app.store.cancelAssessment({ assessmentId: id }, actor);
   expect((await waiting).data).toEqual({ waitForAssessment: { __typename: 'WaitForAssessmentPayload' } });
   expect(await read).toContain('event: complete');
-  answer.on('error', () => {});
+  const closed = new Promise((resolve) => answer.on('error', () => {}).once('close', resolve));
   answer.resume();
-  await once(answer, 'close');
+  await closed;
   expect(answer.complete).toBe(false);
+});
+
+test('an answer that is not taken is cut off as well, and gives its place free', async () => {
+  const narrow = await startTestApp({ SLOW_CLIENT_MS: slowClientMs, MAX_OPERATIONS_PER_SUBJECT: 1 });
+  await narrow.app.store.createAssessment({ assessmentId: 'a', type: 'HEALTH', metadata: { text: 'x'.repeat(bodyBytes) } }, actor);
+  const many = Array.from({ length: 12 }, (_, number) => `a${number}: assessment(assessmentId: "a") { requestData }`);
+  const untaken = request(narrow.url, { method: 'POST', headers: { 'content-type': 'application/json' } });
+  untaken.end(JSON.stringify({ query: `{ ${many.join(' ')} }` }));
+  const [answer] = (await once(untaken, 'response')) as [IncomingMessage];
+  expect((await narrow.send('{ __typename }')).status).toBe(429);
+  await eventually('there is room again', async () => (await narrow.send('{ __typename }')).status === 200);
+  const closed = new Promise((resolve) => answer.on('error', () => {}).once('close', resolve));
+  answer.resume();
+  await closed;
+  expect(answer.complete).toBe(false);
+  await narrow.stop();
+});
+
+test('a request that stops in the middle is cut off: in its headers with 408, in its body without a word', async () => {
+  const port = Number(new URL(service.url).port);
+  const body = 'content-type: application/json\r\ncontent-length: 100\r\n\r\n{"query":';
+  for (const [text, answer] of [
+    ['', /^HTTP\/1.1 408 /],
+    ['POST /graphql HTTP/1.1\r\nhost: service\r\n', /^HTTP\/1.1 408 /],
+    [`POST /graphql HTTP/1.1\r\nhost: service\r\n${body}`, /^$/],
+  ] as const) {
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    let heard = '';
+    socket.on('data', (chunk: string) => {
+      heard += chunk;
+    });
+    socket.write(text);
+    await once(socket, 'close');
+    expect(heard).toMatch(answer);
+  }
 });

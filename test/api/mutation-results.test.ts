@@ -6,7 +6,8 @@ import { startTestApp, type TestApp } from '../support/test-app.ts';
 
 let service: TestApp;
 beforeAll(async () => {
-  service = await startTestApp();
+  // The claims that have run out are to stay as they are.
+  service = await startTestApp({ MAINTENANCE_MS: 60_000 });
 });
 afterAll(async () => {
   const flaws = await findAuditFlaws(await service.database.connect());

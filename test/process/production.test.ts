@@ -41,7 +41,7 @@ test('its whole log, to the last line, is JSON: one object a line, with time, le
     });
   const messages = lines.map(({ msg }) => msg);
   expect(messages).toContain(`AssessmentStore is ready: the GraphQL API is at ${url}`);
-  expect(messages.slice(-2)).toEqual(['SIGTERM: stopping', 'stopped']);
+  expect(messages.slice(-3)).toEqual(['SIGTERM: stopping', 'draining', 'stopped']);
   const [fault] = lines.filter(({ level }) => level === 50);
   expect(fault).toMatchObject({
     requestId: expect.any(String),
