@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config.ts';
 
@@ -12,7 +12,14 @@ export function createLog({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LO
   const options = {
     level: LOG_LEVEL,
     base: NODE_ENV === 'production' ? { service: 'assessment-store' } : null,
+    serializers: { err: shown },
     redact: ['*.password', '*.connectionString'],
   };
   return pino(options, destination);
+}
+
+/** From where something was asked that is away says nothing: such an error is shown as the messages of it and its causes alone. */
+function shown(error: unknown): unknown {
+  const serialized = stdSerializers.err(error as Error);
+  return error instanceof Error && error.name === 'UnavailableError' ? serialized.message : serialized;
 }

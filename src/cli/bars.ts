@@ -71,7 +71,7 @@ export class Bars {
     // One line stays free for the cursor.
     const room = (this.#output.stdout.rows || 24) - 1;
     const all = [...this.#shown.values()];
-    const visible = all.length <= room ? all : all.slice(0, Math.max(1, room - 1));
+    const visible = all.length <= room ? all : mostTelling(all).slice(0, Math.max(1, room - 1));
     const lines = visible.map((assessment) => cut(this.#lineOf(assessment), (this.#output.width ?? 80) - 1));
     if (visible.length < all.length) lines.push(this.#output.paint('dim', `… and ${all.length - visible.length} more`));
     return lines.join('\n');
@@ -84,6 +84,10 @@ export class Bars {
     return `${name}  ${bar} ${String(progress).padStart(3)} %  ${state}${message === null ? '' : `  ${printable(message)}`}`;
   }
 }
+
+/** What is worked on before what waits. */
+const mostTelling = (all: readonly Shown[]): Shown[] =>
+  all.toSorted((one, other) => Number(other.state === 'PROCESSING') - Number(one.state === 'PROCESSING'));
 
 /** A terminal that does not know its size counts as one of 80 columns and 24 rows. */
 const withSize: ProxyHandler<Output['stdout']> = {

@@ -6,11 +6,15 @@ const mostMs = 2_147_483_647;
 
 /** Reads 500ms, 30s, 5m, 2h or 1d as milliseconds; a number alone is seconds. For the options of commander. */
 export function readDuration(text: string): number {
+  const ms = millisecondsOf(text) ?? Number.NaN;
+  if (ms >= 1 && ms <= mostMs) return ms;
+  throw new InvalidArgumentError('It must be a time such as 500ms, 30s, 5m, 2h or 1d, from 1ms to 24d; a number alone is seconds.');
+}
+
+/** The milliseconds of a text such as 2h, however many; undefined for another text. */
+export function millisecondsOf(text: string): number | undefined {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|[smhd])?$/.exec(text) ?? [];
-  const ms = Math.round(Number(number) * units[unit as keyof typeof units]);
-  if (number === undefined || ms < 1 || ms > mostMs)
-    throw new InvalidArgumentError('It must be a time such as 500ms, 30s, 5m, 2h or 1d, from 1ms to 24d; a number alone is seconds.');
-  return ms;
+  return number === undefined ? undefined : Math.round(Number(number) * units[unit as keyof typeof units]);
 }
 
 /** A duration for people: 850 ms, 3.2 s, 5 m 20 s, 2 h 3 m, 4 d 1 h. */

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { AssessmentFilter } from '../store/index.ts';
 import { assessmentStates } from '../store/lifecycle.ts';
 import { someOf, sources, types } from './choice.ts';
-import { readDuration } from './duration.ts';
+import { millisecondsOf } from './duration.ts';
 
 /** The options by which assessments are picked, for the commands that show many. */
 export const filterOptions = {
@@ -42,9 +42,11 @@ export function filterOf({ state, type, source, server, idPrefix, since }: Picke
 }
 
 function readSince(text: string): Date {
-  if (/^\d+(\.\d+)?(ms|[smhd])$/.test(text)) return new Date(Date.now() - readDuration(text));
-  const time = /^\d{4}-\d{2}-\d{2}(T|$)/.test(text) ? new Date(text) : new Date(Number.NaN);
-  if (Number.isNaN(time.getTime()))
-    throw new InvalidArgumentError('It must be a duration such as 2h, or a time such as 2026-05-04 or 2026-05-04T12:00:00Z.');
-  return time;
+  const time = text.includes('-') ? timeOf(text) : Date.now() - agoOf(text);
+  if (time >= 0) return new Date(time);
+  throw new InvalidArgumentError('It must be a duration such as 2h, or a time such as 2026-05-04 or 2026-05-04T12:00:00Z, from 1970 on.');
 }
+
+const timeOf = (text: string): number => (/^\d{4}-\d{2}-\d{2}(T|$)/.test(text) ? Date.parse(text) : Number.NaN);
+// A number alone could be a year as well as seconds.
+const agoOf = (text: string): number => (/[a-z]$/.test(text) ? (millisecondsOf(text) ?? Number.NaN) : Number.NaN);

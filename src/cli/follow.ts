@@ -1,4 +1,5 @@
-import { NotFoundError, UnavailableError } from '../store/errors.ts';
+import { setMaxListeners } from 'node:events';
+import { NotFoundError } from '../store/errors.ts';
 import type { AssessmentState, AssessmentView, UpdateView } from '../store/index.ts';
 import { TimeUpError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -24,6 +25,7 @@ export async function follow(assessmentIds: readonly string[], session: Session,
   await reach(session);
   const giveUp = new AbortController();
   const signal = AbortSignal.any([session.signal, giveUp.signal]);
+  setMaxListeners(0, signal);
   const following = [...new Set(assessmentIds)].map((assessmentId) => followOne(assessmentId, { ...session, signal }, follower));
   try {
     return Math.max(exitCodes.DONE, ...(await Promise.all(following)));
@@ -34,14 +36,9 @@ export async function follow(assessmentIds: readonly string[], session: Session,
   }
 }
 
-/** Once begun, a wait outlives any outage; but an address where nothing answers is to be told at once. */
-async function reach({ client, ask }: Session): Promise<void> {
-  try {
-    await ask((signal) => client.getHealthStatus(signal));
-  } catch (error) {
-    if (error instanceof TimeUpError) throw new UnavailableError('TIMEOUT', `the service did not answer: ${error.message}`, 1_000);
-    throw error;
-  }
+/** Once begun, a wait outlives any outage; but an address where nothing answers is to be told before. */
+export async function reach({ client, ask }: Session): Promise<void> {
+  await ask((signal) => client.getHealthStatus(signal));
 }
 
 async function followOne(assessmentId: string, { client, output, signal }: Session, follower: Follower): Promise<number> {

@@ -20,7 +20,9 @@ export const createProgram = () =>
     .option('--json', 'print JSON, one value a line; errors too')
     .option('--timeout <duration>', 'give up after so long: 500ms, 30s, 5m … (default: wait and watch never, others 30s)', readDuration)
     .option('-q, --quiet', 'print nothing but what was asked for, and errors')
-    .addOption(new Option('--no-color', 'no colours').env('NO_COLOR'))
+    .option('--no-color', 'no colours (env: NO_COLOR)')
+    // For what is drawn: the environment is read here, with the other variables.
+    .addOption(new Option('--terminal <kind>').env('TERM').hideHelp())
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', `\n${exitCodesHelp}\n`);
 

@@ -20,8 +20,10 @@ export interface OutputOptions {
   readonly json: boolean;
   /** Nothing but what was asked for, and errors. */
   readonly quiet: boolean;
-  /** False: no colours, whatever the terminal can do. */
+  /** False: no colours, whatever the terminal can do; it says itself whether it can, and whether NO_COLOR is set. */
   readonly color: boolean;
+  /** What kind of terminal it is, as TERM has it. */
+  readonly terminal?: string | undefined;
 }
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -44,14 +46,15 @@ export class Output {
   /** What is drawn below the lines at the moment. */
   overlay: Overlay | undefined;
   readonly #options: OutputOptions;
+  /** Settles when there is room again; one for all lines that wait for it. */
+  #room: Promise<unknown> | undefined;
 
   constructor(options: OutputOptions) {
-    const { stdout, json, quiet, color } = options;
+    const { stdout, json, quiet, terminal } = options;
     this.#options = options;
     this.json = json;
     this.quiet = quiet;
-    // Without colours because that was asked for, or because the terminal can do nothing?
-    this.live = stdout.isTTY === true && !json && !quiet && (!color || stdout.hasColors?.() !== false);
+    this.live = stdout.isTTY === true && terminal !== 'dumb' && !json && !quiet;
   }
 
   get stdout(): Stream {
@@ -65,7 +68,11 @@ export class Output {
 
   /** A line of the result. Resolves when there is room for more: at once, or when the reader has read. */
   async line(text: string): Promise<void> {
-    if (!this.stdout.write(`${text}\n`)) await once(this.stdout, 'drain');
+    if (this.stdout.write(`${text}\n`)) return;
+    this.#room ??= once(this.stdout, 'drain').finally(() => {
+      this.#room = undefined;
+    });
+    await this.#room;
   }
 
   /** A value as one line of JSON. */
@@ -75,16 +82,14 @@ export class Output {
 
   /** Said beside the result; not when it is to be quiet. */
   note(text: string): void {
-    if (!this.quiet) this.#say(printable(text));
+    if (!this.quiet) this.#say(this.json ? jsonText({ note: text }) : printable(text));
   }
 
   /** An error, that of one assessment among several for example. */
   error(text: string, fields: { readonly code?: string; readonly assessmentId?: string } = {}): void {
     const { stderr, json, color } = this.#options;
     const head = color && stderr.isTTY && stderr.hasColors?.() ? styleText('red', 'error:', { validateStream: false }) : 'error:';
-    stderr.write(
-      json ? `${jsonText({ error: { ...fields, message: text } })}\n` : `${head} ${text.split('\n').map(printable).join('\n')}\n`,
-    );
+    this.#say(json ? jsonText({ error: { ...fields, message: text } }) : `${head} ${text.split('\n').map(printable).join('\n')}`);
   }
 
   /** The text in a style, where standard output can show it. */

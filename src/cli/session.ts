@@ -1,4 +1,6 @@
+import { setMaxListeners } from 'node:events';
 import type { AssessmentClientOptions } from '../client/options.ts';
+import { UnavailableError } from '../store/errors.ts';
 import type { Assessments } from '../store/index.ts';
 import { durationInWords } from './duration.ts';
 import { InterruptedError, TimeUpError, UsageError } from './errors.ts';
@@ -30,7 +32,8 @@ const silenceMs = 2_000;
 export const runWaiting = (globals: Globals, command: Command): Promise<void> =>
   run(globals, command, {
     client: {
-      timeoutMs: Math.min(globals.timeout ?? usualMs, mostMs),
+      // A little less, so that the client can still say why there was no answer.
+      timeoutMs: Math.min(Math.ceil((globals.timeout ?? usualMs) * 0.9), mostMs),
       // With an end of its own it goes on trying until then; else only as long as the client finds reasonable, some minutes.
       ...(globals.timeout !== undefined && { connectAttempts: Number.POSITIVE_INFINITY }),
     },
@@ -51,6 +54,7 @@ async function run(
   const output = outputOf(globals);
   const ending = new AbortController();
   const { signal } = ending;
+  setMaxListeners(0, signal); // a thousand assessments may be awaited with it
   const stopListening = onSignals((error) => ending.abort(error));
   const timer =
     totalMs === undefined
@@ -59,8 +63,8 @@ async function run(
   try {
     const client = await connect(globals, options);
     try {
-      const ask: Session['ask'] = (call) =>
-        noteSilence(call(signal), () => output.note(`no answer yet from ${addressOf(globals)}: trying again`));
+      const note = once(() => output.note(`no answer yet from ${addressOf(globals)}: trying again`));
+      const ask: Session['ask'] = (call) => noteSilence(call(signal), note).catch(unanswered);
       process.exitCode = await command({ client, output, signal, ask });
     } finally {
       await client.close();
@@ -73,9 +77,23 @@ async function run(
   }
 }
 
+/** Many may wait for the same service: it is said once. */
+function once(say: () => void): () => void {
+  let said = false;
+  return () => {
+    if (!said) say();
+    said = true;
+  };
+}
+
 async function noteSilence<Answer>(answer: Promise<Answer>, note: () => void): Promise<Answer> {
   const timer = setTimeout(note, silenceMs);
   return answer.finally(() => clearTimeout(timer));
+}
+
+/** The time was up before the service had answered: it is not the assessment that was late. */
+function unanswered(error: unknown): never {
+  throw error instanceof TimeUpError ? new UnavailableError('TIMEOUT', `the service did not answer: ${error.message}`, silenceMs) : error;
 }
 
 /** Says what went wrong, and sets the exit code of the process. */
@@ -86,8 +104,8 @@ export function fail(error: unknown, output: Output): void {
 }
 
 /** Standard output and standard error as these options want them. */
-export const outputOf = ({ json, quiet, color }: Pick<Globals, 'json' | 'quiet' | 'color'>): Output =>
-  new Output({ stdout: process.stdout, stderr: process.stderr, json: json === true, quiet: quiet === true, color });
+export const outputOf = ({ json, quiet, color, terminal }: Pick<Globals, 'json' | 'quiet' | 'color' | 'terminal'>): Output =>
+  new Output({ stdout: process.stdout, stderr: process.stderr, json: json === true, quiet: quiet === true, color, terminal });
 
 /** The first signal is told; a second one ends the process at once. Gives what takes this back. */
 function onSignals(tell: (error: InterruptedError) => void): () => void {

@@ -8,11 +8,29 @@ export const padded = (text: string, width: number): string => text + ' '.repeat
  * Rows below each other, their columns as wide as their widest cell. The last column is cut off where a row would be wider than `width`, and so are
  * other columns that are wider than half of it.
  */
-export function tableOf(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string[] {
-  const most = width === Number.POSITIVE_INFINITY ? width : Math.max(8, Math.floor(width / 2));
-  const widths = (rows[0] ?? []).map((_, column) => Math.min(most, Math.max(...rows.map((row) => stringWidth(row[column] ?? '')))));
-  const cell = (text: string, column: number): string => padded(cut(text, widths[column] ?? 0), widths[column] ?? 0);
-  return rows.map((row) => cut(row.map(cell).join('  ').trimEnd(), width));
+export const tableOf = (rows: readonly (readonly string[])[], width?: number): string[] => new Table(width).linesOf(rows);
+
+/** A table whose rows come in parts: its columns can only become wider from part to part. */
+export class Table {
+  readonly #width: number;
+  #widths: readonly number[] = [];
+
+  constructor(width = Number.POSITIVE_INFINITY) {
+    this.#width = width;
+  }
+
+  /** The next rows, as lines. */
+  linesOf(rows: readonly (readonly string[])[]): string[] {
+    this.#widths = this.#widthsWith(rows);
+    const cell = (text: string, column: number): string => padded(cut(text, this.#widths[column] ?? 0), this.#widths[column] ?? 0);
+    return rows.map((row) => cut(row.map(cell).join('  ').trimEnd(), this.#width));
+  }
+
+  #widthsWith(rows: readonly (readonly string[])[]): number[] {
+    const most = this.#width === Number.POSITIVE_INFINITY ? this.#width : Math.max(8, Math.floor(this.#width / 2));
+    const widest = (column: number): number => Math.max(this.#widths[column] ?? 0, ...rows.map((row) => stringWidth(row[column] ?? '')));
+    return (rows[0] ?? []).map((_, column) => Math.min(most, widest(column)));
+  }
 }
 
 /** The text, with … in place of what would be beyond the width. */

@@ -26,7 +26,7 @@ function detailOf({ state, progress, message, errorMessage, retryCount, maxRetri
     case 'PENDING':
       return retryCount === 0
         ? ''
-        : `  retry ${retryCount} of ${maxRetries}${nextRetryAt === null ? '' : ` at ${nextRetryAt.toISOString()}`}${because(errorMessage)}`;
+        : `  retry ${retryCount}${retryCount <= maxRetries ? ` of ${maxRetries}` : ''}${nextRetryAt === null ? '' : ` at ${nextRetryAt.toISOString()}`}${because(errorMessage)}`;
     case 'PROCESSING':
       return `  ${progress} %${said}`;
     case 'COMPLETED':

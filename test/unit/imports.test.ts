@@ -104,7 +104,7 @@ describe('the layers', () => {
   });
 
   test('others use the store by its public face; client, worker and command line may also take what needs no package, or they would load Prisma', () => {
-    const light = ['all-refused', 'assessments', 'await-end', 'closed-error', 'errors', 'json', 'lifecycle', 'open-calls', 'stoppable'].map(
+    const light = ['all-refused', 'assessments', 'await-end', 'closed-error', 'errors', 'json', 'lifecycle', 'open-calls', 'slots', 'stoppable'].map(
       (name) => `store/${name}.ts`,
     );
     const outside = sources.filter(({ path }) => !path.startsWith('store/'));

@@ -6,7 +6,7 @@ import { examples, type Program } from '../globals.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { runAsking, type Session } from '../session.ts';
-import { tableOf } from '../table.ts';
+import { Table } from '../table.ts';
 import { wholeNumber } from '../whole-number.ts';
 import { stateInColour } from '../words.ts';
 
@@ -53,18 +53,17 @@ async function printCount(count: number, output: Output): Promise<number> {
 
 async function list(asked: ListAssessments, limit: number, session: Session): Promise<number> {
   const { output } = session;
-  const rows: AssessmentView[] = [];
+  const table = new Table(output.width);
   let shown = 0;
   for await (const { items, hasNextPage } of pagesOf(asked, limit, session)) {
-    shown += items.length;
+    const rows = items.map(({ node }) => cellsOf(node, output));
     if (output.json) for (const { node, cursor } of items) await output.value({ ...node, cursor });
-    else rows.push(...items.map(({ node }) => node));
+    else if (rows.length > 0) for (const line of table.linesOf(shown === 0 ? [head, ...rows] : rows)) await output.line(line);
+    shown += items.length;
     const last = items.at(-1);
     if (shown >= limit && hasNextPage && last !== undefined) output.note(`there are more: --after ${last.cursor}`);
   }
   if (shown === 0) output.note('there are none');
-  if (rows.length > 0)
-    for (const line of tableOf([head, ...rows.map((row) => cellsOf(row, output))], output.width)) await output.line(line);
   return exitCodes.DONE;
 }
 

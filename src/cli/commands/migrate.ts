@@ -7,6 +7,8 @@ export const addMigrate = (program: Program) =>
     .description('bring the database of DATABASE_URL, or the embedded one, up to this version; serve does it too')
     .option('--rolled-back <migration>', 'first record that this failed migration was undone by hand')
     .option('--applied <migration>', 'first record that this failed migration was completed by hand')
+    // None of the global options means anything here.
+    .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', examples('DATABASE_URL=postgresql://me@db/assessments assessment-store migrate'))
     .action(async ({ rolledBack, applied }, command) => {
       refuseGlobals(command, ['url', 'token', 'json', 'timeout', 'quiet', 'color']);

@@ -5,6 +5,8 @@ export const addServe = (program: Program) =>
   program
     .command('serve')
     .description('run the service until Ctrl-C; the environment, or a file .env here, configures it (docs/operations.md)')
+    // None of the global options means anything here.
+    .configureHelp({ showGlobalOptions: false })
     .addHelpText(
       'after',
       examples(

@@ -5,7 +5,7 @@ import type { Bars } from '../bars.ts';
 import { TimeUpError } from '../errors.ts';
 import { exitCodes, exitCodesHelp } from '../exit-codes.ts';
 import { filterOf, filterOptions, type Picked } from '../filter-options.ts';
-import { follow } from '../follow.ts';
+import { follow, reach } from '../follow.ts';
 import { barsFollower, changesFollower, printUpdate, withBars } from '../followers.ts';
 import { examples, type Program } from '../globals.ts';
 import { runWaiting, type Session } from '../session.ts';
@@ -60,10 +60,9 @@ async function readFeed(
   session: Session,
   show: (update: FeedUpdateView) => void | Promise<void>,
 ) {
-  const { client, output, signal, ask } = session;
+  const { client, output, signal } = session;
   const where = filterOf(picked);
-  // The feed itself would try for ever to reach an address where nothing answers.
-  await ask((patience) => client.getHealthStatus(patience));
+  await reach(session);
   let cursor = after;
   try {
     for await (const update of client.feed({ ...(where && { where }), ...(after !== undefined && { after }) }, signal)) {

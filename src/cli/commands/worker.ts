@@ -20,7 +20,7 @@ export const addWorker = (program: Program) =>
       examples('assessment-store worker', 'assessment-store worker --types health --concurrency 50 --targets "*.example.com,10.0.0.0/8"'),
     )
     .action(async ({ types, concurrency, lease, targets, rules }, command) => {
-      refuseGlobals(command, ['timeout']);
+      refuseGlobals(command, ['timeout', 'color']);
       const globals: Globals = command.optsWithGlobals();
       const given = {
         ...(concurrency !== undefined && { WORKER_CONCURRENCY: String(concurrency) }),
