@@ -1,7 +1,8 @@
 import type { Client } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { noOwnRedis, type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
+import { noOwnRedis } from '../support/no-own-redis.ts';
+import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
 import { startTestApp, type TestApp } from '../support/test-app.ts';
 import { actor } from '../support/test-store.ts';
 

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { findAuditFlaws } from '../support/audit-checker.ts';
 import { eventually } from '../support/eventually.ts';
+import { randomNumbers } from '../support/random-numbers.ts';
 import { createDataFolder, endServices, isRunning, postgresPid, sendTo, startService } from '../support/service-process.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 
@@ -14,16 +15,6 @@ const concurrency = 64;
 /** A round is a start, thousands of requests and sometimes another start; machines that are busy take long for that. */
 const timeout = 180_000;
 
-/** mulberry32: numbers from 0 to 1, the same ones for the same seed. */
-function randomNumbers(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 const random = randomNumbers(seed);
 
 afterAll(endServices);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { AssessmentStore, ClaimAssessments } from '../../src/store/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { noOwnRedis, type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
+import { noOwnRedis } from '../support/no-own-redis.ts';
+import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
 import { actor } from '../support/test-store.ts';
 import { openTwoStores, type TwoStores } from '../support/two-stores.ts';
 

@@ -2,7 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { noOwnRedis, type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
+import { noOwnRedis } from '../support/no-own-redis.ts';
+import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
 import { actor, startTestStore } from '../support/test-store.ts';
 
 setFlagsFromString('--expose-gc');

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AssessmentStore, openStore } from '../../src/store/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { noOwnRedis, type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
+import { noOwnRedis } from '../support/no-own-redis.ts';
+import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
 import { actor, startTestStore, type TestStore } from '../support/test-store.ts';
 
 // The tick does not come within the test: what is heard of in spite of a lost message, is heard of because Redis came back.

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { Redis } from 'ioredis';
-import { inject } from 'vitest';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 
-/** Whether there is no redis-server that a test may start for itself and break. */
-export const noOwnRedis = inject('redisUrl') === '' || spawnSync('redis-server', ['--version']).error !== undefined;
+/** Whether there is no redis-server on the PATH. */
+export const isRedisMissing = (): boolean => spawnSync('redis-server', ['--version']).error !== undefined;
 
 /** A Redis of a test's own, which it may hang, kill and start again on the same port. */
 export interface OwnRedis {
@@ -56,12 +56,3 @@ const takesConnections = (port: number) =>
     });
     socket.on('error', () => resolve(false));
   });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}

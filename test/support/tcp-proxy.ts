@@ -3,21 +3,20 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** A TCP proxy on a free port of 127.0.0.1, for tests that take a server away and give it back. */
 export class TcpProxy {
-  readonly #target: { host: string; port: number };
+  #target: { host: string; port: number };
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
   #silent = false;
   #connections = 0;
 
-  constructor(host: string, port: number) {
-    this.#target = { host, port };
+  private constructor(url: string) {
+    this.#target = targetOf(url);
   }
 
   /** Starts a proxy in front of the server of a URL. */
   static async before(url: string): Promise<TcpProxy> {
-    const { hostname, port } = new URL(url);
-    const proxy = new TcpProxy(hostname, Number(port || 5432));
+    const proxy = new TcpProxy(url);
     await proxy.restore();
     return proxy;
   }
@@ -30,6 +29,11 @@ export class TcpProxy {
   /** The URL with the proxy in place of its server. */
   through(url: string): string {
     return Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(this.#port) }).href;
+  }
+
+  /** From now on new connections go to the server of this URL: where a server comes back at another port. */
+  aim(url: string): void {
+    this.#target = targetOf(url);
   }
 
   /** As if the server had died: every connection is reset, and none is taken. */
@@ -85,4 +89,9 @@ export class TcpProxy {
     socket.on('error', () => {}); // a reset is what the test wanted
     socket.once('close', () => this.#sockets.delete(socket));
   }
+}
+
+function targetOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port || 5432) };
 }

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { Balancer } from '../support/balancer.ts';
+import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
+import { Instance } from './instance.ts';
+import { OwnPostgres } from './own-postgres.ts';
+
+/** All that a run breaks: PostgreSQL, Redis, and two instances behind a load balancer. */
+export interface Installation {
+  postgres: OwnPostgres;
+  redis: OwnRedis;
+  instances: readonly Instance[];
+  balancer: Balancer;
+}
+
+/** What has been started, in the order in which it is stopped. */
+export class Cleanup {
+  readonly #steps: (() => Promise<unknown>)[] = [];
+
+  before(step: () => Promise<unknown>): void {
+    this.#steps.unshift(step);
+  }
+
+  /** Stops all, also where a step fails. @throws the first error */
+  async run(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const step of this.#steps.splice(0)) await step().catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw errors[0];
+  }
+}
+
+const settings = {
+  NODE_ENV: 'production',
+  ALLOW_UNAUTHENTICATED: 'true',
+  LOG_LEVEL: 'info',
+  // So short that some of the stalls are found.
+  SLOW_CLIENT_MS: '8000',
+  NODE_OPTIONS: '--max-semi-space-size=64',
+};
+
+/** Starts everything; what has been started is stopped by `cleanup`, also when something else could not be. */
+export async function startInstallation(folder: string, cleanup: Cleanup): Promise<Installation> {
+  const postgres = await OwnPostgres.start(folder);
+  cleanup.before(() => postgres.stop());
+  const redis = await startOwnRedis();
+  cleanup.before(() => redis.kill());
+  const instances: Instance[] = [];
+  for (const name of ['instance-0', 'instance-1']) {
+    const instance = await Instance.start({ ...settings, DATABASE_URL: postgres.url, REDIS_URL: redis.url }, join(folder, `${name}.log`));
+    cleanup.before(() => instance.stop());
+    instances.push(instance);
+  }
+  const balancer = await Balancer.before(instances.map(({ url }) => url));
+  cleanup.before(() => balancer.stop());
+  return { postgres, redis, instances, balancer };
+}
