@@ -1,41 +1,29 @@
 import type { Assessments, AssessmentView, Awaited } from '../store/assessments.ts';
 import { awaitEnd } from '../store/await-end.ts';
-import { ClaimLostError, InvalidInputError, InvalidTransitionError, VersionConflictError } from '../store/errors.ts';
+import { InvalidInputError } from '../store/errors.ts';
 import type { AssessmentData, ClaimAssessments, HealthStatus, ReleaseResult } from '../store/index.ts';
 import { OpenCalls } from '../store/open-calls.ts';
 import type { WorkClient } from '../worker/work-client.ts';
-import { type CallOptions, Calls, type Repeat } from './calls.ts';
+import { type CallOptions, Calls } from './calls.ts';
+import { type Change, type CommandInput, runCommand } from './command.ts';
 import * as decode from './decode.ts';
 import * as documents from './documents.ts';
 import { checkObject, encodeVariables } from './encode.ts';
 import { FeedStream } from './feed-stream.ts';
 import { HttpTransport } from './http-transport.ts';
-import { runItemBatch } from './item-batch.ts';
+import { type ItemBatch, runItemBatch } from './item-batch.ts';
+import { known } from './known-fields.ts';
 import { type AssessmentClientOptions, type ClientSettings, readOptions } from './options.ts';
 import { Sockets } from './sockets.ts';
 import { Tokens } from './tokens.ts';
-import { type Asked, wasDone } from './was-done.ts';
 import { WatchStream } from './watch-stream.ts';
 import { withId } from './with-id.ts';
 import { WorkApi } from './work-api.ts';
 
 type Method<Name extends keyof Assessments> = Assessments[Name];
 type SentStates = { assessmentIds: string[] };
-/** A change, yet without the version that it was to follow. */
-type Change = Asked extends infer One ? (One extends Asked ? Omit<One, 'expectedVersion'> : never) : never;
 /** A call, yet without what is the same for all. */
 type Ask<Sent, Result> = Omit<CallOptions<Sent, Result>, 'timeoutMs' | 'signal'> & { timeoutMs?: number };
-/** A batch whose items stand for themselves, in the list of this name. */
-interface ItemCall<Sent, Result> {
-  document: string;
-  repeat: Repeat;
-  input: object;
-  list: string;
-  itemOf?: (item: unknown) => unknown;
-  read: (sent: Sent, index: number) => Result | Error;
-}
-type CommandInput = { assessmentId: string; expectedVersion?: number | null | undefined };
-
 const defaultWaitMs = 30_000;
 const sentAsIs = <Sent>(sent: Sent): Sent => sent;
 
@@ -117,13 +105,13 @@ export class AssessmentClient implements Assessments {
   batchUpdateProgress: Method<'batchUpdateProgress'> = (input, signal) =>
     this.#items(signal, {
       ...{ document: documents.batchProgress, repeat: 'IF_UNTOUCHED', input, list: 'updates' },
-      read: decode.changeOf,
+      ...{ itemOf: (item) => known('UpdateProgressInput', item), read: decode.changeOf },
     });
 
   batchCompleteAssessments: Method<'batchCompleteAssessments'> = (input, signal) =>
     this.#items(signal, {
       ...{ document: documents.batchComplete, repeat: 'IF_UNTOUCHED', input, list: 'completions' },
-      read: decode.changeOf,
+      ...{ itemOf: (item) => known('CompleteAssessmentInput', item), read: decode.changeOf },
     });
 
   batchRetryFailedAssessments: Method<'batchRetryFailedAssessments'> = (input, signal) =>
@@ -134,7 +122,7 @@ export class AssessmentClient implements Assessments {
 
   cleanupOldAssessments: Method<'cleanupOldAssessments'> = (input, signal) =>
     this.#batch(signal, {
-      ...{ document: documents.cleanup, repeat: input.dryRun ? 'ALWAYS' : 'IF_UNTOUCHED', variables: { input } },
+      ...{ document: documents.cleanup, repeat: Object(input).dryRun ? 'ALWAYS' : 'IF_UNTOUCHED', variables: { input } },
       decode: ({ deletedCount }: { deletedCount: number }) => deletedCount,
     });
 
@@ -195,40 +183,14 @@ export class AssessmentClient implements Assessments {
     await this.#sockets.close();
   };
 
-  /** A command on one assessment. With the version that it is to change, a lost answer can be made up for. */
   #command<Input extends CommandInput>(
     document: string,
     input: Input,
     changeBy: (input: Input) => Change,
     signal: AbortSignal | undefined,
   ): Promise<AssessmentView> {
-    const deadline = performance.now() + this.#settings.timeoutMs;
-    let isLost = false;
-    return this.#open.run(signal, async (ending) => {
-      const { assessmentId, expectedVersion } = Object(input) as Partial<CommandInput>;
-      const isKnown = typeof assessmentId === 'string' && typeof expectedVersion === 'number';
-      const repeat: Repeat = isKnown ? 'ALWAYS' : 'IF_UNTOUCHED';
-      const onLost = (): void => {
-        isLost = true;
-      };
-      try {
-        const decoded = (sent: decode.SentChange) => decode.accepted(decode.changeOf(sent));
-        return await this.#ask(ending, { document, repeat, variables: { input }, decode: decoded, onLost });
-      } catch (error) {
-        if (!isLost || !isKnown || !isOvertaken(error)) throw error;
-        const leftMs = Math.max(1_000, deadline - performance.now());
-        const done = await this.#foundDone(assessmentId, { ...changeBy(input), expectedVersion }, { ending, leftMs });
-        if (done === undefined) throw error;
-        return done;
-      }
-    });
-  }
-
-  /** The assessment, if a change whose answer was lost has been made. */
-  async #foundDone(assessmentId: string, asked: Asked, time: { ending: AbortSignal; leftMs: number }): Promise<AssessmentView | undefined> {
-    const read = { repeat: 'ALWAYS', variables: { assessmentId }, timeoutMs: Math.ceil(time.leftMs) } as const;
-    const found = await this.#ask(time.ending, { ...read, document: documents.readChange, decode: decode.lastChangeOf });
-    return found !== undefined && wasDone(asked, found) ? found.assessment : undefined;
+    const { timeoutMs } = this.#settings;
+    return this.#open.run(signal, (ending) => runCommand(this.#calls, { document, input, changeBy, timeoutMs, signal: ending }));
   }
 
   #look(assessmentId: string, signal: AbortSignal): Promise<Awaited> {
@@ -251,34 +213,17 @@ export class AssessmentClient implements Assessments {
     return this.#do(signal, { ...call, timeoutMs: this.#settings.batchTimeoutMs });
   }
 
-  /** A batch whose items stand for themselves. */
   #items<Sent, Result>(
     signal: AbortSignal | undefined,
-    { document, repeat, input, list, itemOf = sentAsIs, read }: ItemCall<Sent, Result>,
+    batch: Omit<ItemBatch<Sent, Result>, 'timeoutMs' | 'signal'>,
   ): Promise<(Result | Error)[]> {
     const { batchTimeoutMs: timeoutMs } = this.#settings;
-    return this.#open.run(signal, async (ending) => {
-      const { [list]: items, ...others } = checkObject(input) as Record<string, unknown>;
-      if (!Array.isArray(items)) throw new InvalidInputError([{ path: [list], message: 'must be a list' }]);
-      const shared = { document, repeat, timeoutMs, signal: ending };
-      const rest = encodeVariables({ input: others })['input'] as object;
-      return runItemBatch({
-        ...{ list, items: items.map(itemOf), atomic: others['atomic'] === true },
-        send: (entries) =>
-          this.#calls.do({
-            ...{ ...shared, variables: { input: { ...rest, [list]: entries.map(({ item }) => item) } } },
-            decode: ({ results }: { results: Sent[] }) => entries.map(({ index }, position) => read(results[position] as Sent, index)),
-          }),
-      });
-    });
+    return this.#open.run(signal, (ending) => runItemBatch(this.#calls, { ...batch, timeoutMs, signal: ending }));
   }
 
   #do<Sent, Result>(signal: AbortSignal | undefined, call: Ask<Sent, Result>): Promise<Result> {
-    return this.#open.run(signal, (ending) => this.#ask(ending, call));
-  }
-
-  async #ask<Sent, Result>(signal: AbortSignal, { variables, ...call }: Ask<Sent, Result>): Promise<Result> {
-    return this.#calls.do({ timeoutMs: this.#settings.timeoutMs, ...call, variables: encodeVariables(variables), signal });
+    const { timeoutMs } = this.#settings;
+    return this.#open.run(signal, (ending) => this.#calls.do({ timeoutMs, ...call, signal: ending }));
   }
 
   #liveQueries() {
@@ -287,7 +232,3 @@ export class AssessmentClient implements Assessments {
 }
 
 const keysOf = ({ assessmentIds }: SentStates): string[] => assessmentIds;
-
-/** A refusal that the change itself would cause when it is asked for again. */
-const isOvertaken = (error: unknown): boolean =>
-  error instanceof VersionConflictError || error instanceof InvalidTransitionError || error instanceof ClaimLostError;

@@ -1,7 +1,9 @@
 import { UnavailableError } from '../store/errors.ts';
 import { circumstancesOf, readAnswer } from './api-error.ts';
 import { askedForMs, type BackoffOptions, backoffMs, pause } from './backoff.ts';
+import { encodeVariables } from './encode.ts';
 import type { HttpTransport } from './http-transport.ts';
+import { knownVariables } from './known-fields.ts';
 
 /**
  * When a call is sent again: also where it may have been carried out, which is for those that may be done twice; only where it certainly
@@ -11,7 +13,6 @@ export type Repeat = 'ALWAYS' | 'IF_UNTOUCHED' | 'NEVER';
 
 export interface CallOptions<Sent, Result> {
   document: string;
-  /** As JSON can carry them; see encodeVariables. */
   variables: Record<string, unknown>;
   /** What the caller is given. @throws the refusal that was sent in its place */
   decode: (sent: Sent) => Result;
@@ -37,6 +38,11 @@ export class Calls {
 
   /** @throws what the decoding throws; InvalidInputError, UnavailableError, ApiError; the signal's reason */
   async do<Sent, Result>(call: CallOptions<Sent, Result>): Promise<Result> {
+    return this.send({ ...call, variables: encodeVariables(knownVariables(call.document, call.variables)) });
+  }
+
+  /** The same with variables that JSON can carry as they are. */
+  async send<Sent, Result>(call: CallOptions<Sent, Result>): Promise<Result> {
     const sent = await this.#answered(call);
     return readAnswer(this.#url, () => call.decode(sent));
   }

@@ -1,18 +1,24 @@
 import { allRefused } from '../store/all-refused.ts';
 import { InvalidInputError, RefusalError } from '../store/errors.ts';
-import { encodeInput } from './encode.ts';
+import type { Calls, Repeat } from './calls.ts';
+import { checkObject, encodeInput, encodeVariables } from './encode.ts';
 
-export interface ItemBatch<Result> {
-  /** The name of the list in the input. */
+export interface ItemBatch<Sent, Result> {
+  document: string;
+  repeat: Repeat;
+  /** The input of the batch, and in it the name of the list of its items. */
+  input: unknown;
   list: string;
-  items: readonly unknown[];
-  atomic: boolean;
-  /** Sends some of the items; gives for each what the caller is given, or its refusal. */
-  send: (entries: readonly ItemEntry[]) => Promise<(Result | Error)[]>;
+  /** An item as it is sent. */
+  itemOf: (item: unknown) => unknown;
+  /** What the caller is given for the item of this index, or its refusal. */
+  read: (sent: Sent, index: number) => Result | Error;
+  timeoutMs: number;
+  signal: AbortSignal;
 }
 
 /** An item as JSON can carry it, and its place in the input. */
-export interface ItemEntry {
+interface Entry {
   item: unknown;
   index: number;
 }
@@ -22,26 +28,41 @@ export interface ItemEntry {
  * GraphQL does not take a value the service did nothing, and the others are sent without that item.
  * @throws InvalidInputError (the batch as such), and as the calls do
  */
-export async function runItemBatch<Result>({ list, items, atomic, send }: ItemBatch<Result>): Promise<(Result | Error)[]> {
+export async function runItemBatch<Sent, Result>(calls: Calls, batch: ItemBatch<Sent, Result>): Promise<(Result | Error)[]> {
+  const { list, itemOf } = batch;
+  const { [list]: items, atomic } = checkObject(batch.input) as Record<string, unknown>;
+  if (!Array.isArray(items)) throw new InvalidInputError([{ path: [list], message: 'must be a list' }]);
+  const rest = encodeVariables({ atomic });
   const results = new Array<Result | Error>(items.length);
-  let entries = encoded(items, results);
+  let entries = encoded(items.map(itemOf), results);
   for (;;) {
-    if (atomic && entries.length < items.length) return allRefused(results as (Result | RefusalError)[]);
+    if (atomic === true && entries.length < items.length) return allRefused(results as (Result | RefusalError)[]);
     if (entries.length === 0 && items.length > 0) return results;
     try {
-      const given = await send(entries);
+      const given = await send(calls, batch, rest, entries);
       for (const [position, { index }] of entries.entries()) results[index] = given[position] as Result | Error;
       return results;
     } catch (error) {
       const refused = refusedItems(error, list, entries.length);
-      for (const [position, refusal] of refused) results[(entries[position] as ItemEntry).index] = refusal;
+      for (const [position, refusal] of refused) results[(entries[position] as Entry).index] = refusal;
       entries = entries.filter((_, position) => !refused.has(position));
     }
   }
 }
 
-function encoded(items: readonly unknown[], results: unknown[]): ItemEntry[] {
-  const entries: ItemEntry[] = [];
+const send = <Sent, Result>(
+  calls: Calls,
+  { document, repeat, list, read, timeoutMs, signal }: ItemBatch<Sent, Result>,
+  rest: object,
+  entries: readonly Entry[],
+): Promise<(Result | Error)[]> =>
+  calls.send({
+    ...{ document, repeat, timeoutMs, signal, variables: { input: { ...rest, [list]: entries.map(({ item }) => item) } } },
+    decode: ({ results }: { results: Sent[] }) => entries.map(({ index }, position) => read(results[position] as Sent, index)),
+  });
+
+function encoded(items: readonly unknown[], results: unknown[]): Entry[] {
+  const entries: Entry[] = [];
   for (const [index, item] of items.entries()) {
     try {
       entries.push({ item: encodeInput(item), index });

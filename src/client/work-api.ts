@@ -4,7 +4,6 @@ import type { ReportedAssessment, WorkClient, WorkUpdates } from '../worker/work
 import type { Calls } from './calls.ts';
 import { claimOf, heartbeatOf, isRefused, refusalOf, type SentClaim, type SentHeartbeat, type SentRefusal } from './decode.ts';
 import * as documents from './documents.ts';
-import { encodeVariables } from './encode.ts';
 
 type SentReport = { assessment: ReportedAssessment } | SentRefusal;
 type Input<Method extends keyof WorkClient> = Parameters<WorkClient[Method]>[0];
@@ -68,9 +67,7 @@ export class WorkApi implements WorkClient {
     { timeoutMs = answerWithinMs, signal }: { timeoutMs?: number; signal?: AbortSignal | undefined } = {},
   ): Promise<Result> {
     const { calls, open } = this.#options;
-    return open.run(signal, async (ending) =>
-      calls.do({ document, variables: encodeVariables({ input }), decode, repeat: 'NEVER', timeoutMs, signal: ending }),
-    );
+    return open.run(signal, (ending) => calls.do({ document, variables: { input }, decode, repeat: 'NEVER', timeoutMs, signal: ending }));
   }
 }
 

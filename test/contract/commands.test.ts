@@ -115,6 +115,18 @@ describe.each(implementations)('%s', (_, open) => {
     expect(await refusalOf(service.auditTrail('none'))).toEqual(new NotFoundError('none'));
   });
 
+  test('what an input has too much makes no difference: a whole assessment can stand for its key', async () => {
+    const { assessment } = await service.createAssessment({ type: 'SECURITY', options: { deepScan: true, colour: 'red' } as never });
+    const { requestData } = await service.getState(assessment.assessmentId);
+    expect(requestData['options']).toMatchObject({ deepScan: true });
+    expect(requestData['options']).not.toHaveProperty('colour');
+    expect(await service.cancelAssessment({ ...assessment, expectedVersion: 1 })).toMatchObject({ state: 'CANCELLED', version: 2 });
+    const { assessment: other } = await service.createAssessment({ type: 'HEALTH' });
+    const started = await service.startProcessing(other);
+    const [reported] = await service.batchUpdateProgress({ updates: [{ ...started, progress: 10 }] });
+    expect(reported).toMatchObject({ version: 3, progress: 10 });
+  });
+
   test('methods can be taken off the object', async () => {
     const { createAssessment, getState } = service;
     const { assessment } = await createAssessment({ type: 'HEALTH' });

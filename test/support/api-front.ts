@@ -8,8 +8,10 @@ import WebSocket, { type RawData, WebSocketServer } from 'ws';
 export interface FrontRules {
   /** Whether a token is good; a request or a socket without a good one is refused. */
   admits: (authorization: string | undefined) => boolean;
+  /** Called with every request; what it gives is answered in place of the service. */
+  instead: () => [status: number, text: string, headers?: Record<string, string>] | undefined;
   /** Called with the document before a request is sent on; false: the connection is cut instead. */
-  request: (document: string) => boolean;
+  request: (document: string) => boolean | Promise<boolean>;
   /** Called with the document before an answer is given back; false: the connection is cut instead, and the answer lost. */
   answer: (document: string) => boolean;
   /** Called with every message for a client; what it gives is sent in its place, undefined: nothing. */
@@ -21,7 +23,10 @@ export interface FrontRules {
  * change. The service knows nothing of it.
  */
 export class ApiFront {
-  readonly rules: FrontRules = { admits: () => true, request: () => true, answer: () => true, message: (message) => message };
+  readonly rules: FrontRules = {
+    ...{ admits: () => true, instead: () => undefined, request: () => true, answer: () => true },
+    message: (message) => message,
+  };
   /** The authorizations of all requests and sockets so far. */
   readonly authorizations: (string | undefined)[] = [];
   /** When each socket was opened, by `performance.now()`. */
@@ -79,7 +84,16 @@ export class ApiFront {
       response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"no"}');
       return;
     }
-    if (!this.rules.request(document)) {
+    const [status, content, headers] = this.rules.instead() ?? [];
+    if (status !== undefined) {
+      response.writeHead(status, headers).end(content);
+      return;
+    }
+    await this.#ask(body, document, response);
+  }
+
+  async #ask(body: string, document: string, response: ServerResponse): Promise<void> {
+    if (!(await this.rules.request(document))) {
       response.destroy();
       return;
     }
