@@ -19,6 +19,8 @@ export interface Cli {
   /** What it has printed so far. */
   printed(): { out: string; err: string };
   signal(signal: NodeJS.Signals): void;
+  /** Types this on its terminal. */
+  type(text: string): void;
   /** Reads no more of what it prints, as `head` does when it has enough. */
   stopReading(): void;
   /** Waits for its end. */
@@ -31,6 +33,8 @@ export interface CliOptions {
   /** Its standard input. */
   input?: string;
   cwd?: string;
+  /** Reads its standard output with pauses of so many milliseconds, for which what it prints has to wait. */
+  pauseMs?: number;
 }
 
 /** Starts `assessment-store` with these arguments. */
@@ -41,10 +45,11 @@ export const startCli = (args: readonly string[], options: CliOptions = {}): Cli
 export const startOnTerminal = (args: readonly string[], { env, ...options }: CliOptions = {}): Cli => {
   const command = [process.execPath, main, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   const sized = `stty cols 80 rows 24; exec ${command}`;
-  return startProgram('script', ['-qefc', sized, '/dev/null'], { env: { TERM: 'xterm-256color', SHELL: '/bin/sh', ...env }, ...options });
+  const arguments_ = process.platform === 'linux' ? ['-qefc', sized, '/dev/null'] : ['-q', '/dev/null', '/bin/sh', '-c', sized];
+  return startProgram('script', arguments_, { env: { TERM: 'xterm-256color', SHELL: '/bin/sh', ...env }, ...options });
 };
 
-function startProgram(command: string, args: readonly string[], { env, input, cwd = tmpdir() }: CliOptions): Cli {
+function startProgram(command: string, args: readonly string[], { env, input, cwd = tmpdir(), pauseMs }: CliOptions): Cli {
   const child = spawn(command, args, { cwd, env: { PATH: process.env['PATH'], ...env }, stdio: 'pipe' });
   // Where nothing is to be read it stays open, as that of a shell does.
   if (input !== undefined) child.stdin.end(input);
@@ -55,11 +60,13 @@ function startProgram(command: string, args: readonly string[], { env, input, cw
       text[name] += chunk;
     });
   }
+  if (pauseMs !== undefined) child.stdout.on('data', () => setTimeout(() => child.stdout.resume(), pauseMs) && child.stdout.pause());
   const closed = once(child, 'close');
   return {
     pid: child.pid ?? 0,
     printed: () => ({ ...text }),
     signal: (signal) => void child.kill(signal),
+    type: (text) => void child.stdin.write(text),
     stopReading: () => void child.stdout.destroy(),
     end: async () => {
       await closed;
