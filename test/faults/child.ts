@@ -21,7 +21,7 @@ export class Child<Answer> {
   }
 
   tell(word: string): void {
-    if (this.#process.connected) this.#process.send(word);
+    if (this.#process.connected) this.#process.send(word, () => {}); // it may be about to end
   }
 
   /** Ends it, if it has not ended. */

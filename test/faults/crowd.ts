@@ -130,9 +130,10 @@ export class Crowd {
   }
 
   #optionsOf(index: number, dice: Dice, onClient: number): SubscriberOptions {
-    const source = dice.pick(dice.chance(onClient) ? this.#sources.client : this.#sources.plain);
+    const way = dice.chance(onClient) ? 'client' : 'plain';
     this.#joined += 1;
-    return { id: `${this.#options.name}-${index}`, source, journal: this.#journal, dice, mood: this.#mood };
+    const id = `${this.#options.name}-${index}-${way}`;
+    return { id, source: dice.pick(this.#sources[way]), journal: this.#journal, dice, mood: this.#mood };
   }
 
   #newSockets(): Sockets {

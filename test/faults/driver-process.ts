@@ -1,4 +1,8 @@
 import { answerParent, optionsOfChild } from './child.ts';
 import { type DriverOptions, drive } from './driver.ts';
 
-await answerParent(drive(optionsOfChild<DriverOptions>()));
+let isOver = false;
+process.on('message', (word) => {
+  isOver ||= word === 'over';
+});
+await answerParent(drive(optionsOfChild<DriverOptions>(), () => isOver));

@@ -19,7 +19,7 @@ export interface DriverOptions {
 
 /** What the writers did, for the summary. */
 export interface DriverCounts {
-  /** Reports of progress that were carried out, and how many in each second. */
+  /** Reports of progress that were carried out, and how many in each second until it was over. */
   updates: number;
   perSecond: number[];
   batches: number;
@@ -43,21 +43,21 @@ export function worksOf({ seed, assessments, runMs }: Pick<DriverOptions, 'seed'
   });
 }
 
-/** Makes all changes of a run, through all instances; resolves when every assessment has come to its end. */
-export async function drive(options: DriverOptions): Promise<DriverCounts> {
+/** Makes all changes of a run, through all instances; resolves when it is over and every assessment has come to its end. */
+export async function drive(options: DriverOptions, isOver: () => boolean): Promise<DriverCounts> {
   const { urls, url, seed, updatesPerSecond, runMs } = options;
   const client = createAssessmentClient({ url, retryCapMs: 1_000 });
   const commands = new Commands(client);
   const batches = Array.from({ length: writers }, (_, index) => new ProgressBatches(urls, index));
   const works = worksOf(options);
-  const meter = new Meter(() => sum(batches.map(({ counts }) => counts.updates)));
+  const meter = new Meter(() => sum(batches.map(({ counts }) => counts.updates)), isOver);
   await Promise.all(
     batches.map((own, index) =>
       new Writer({
         ...{ name: `writer ${index}`, batches: own, commands, updatesPerSecond: updatesPerSecond / writers },
         works: works.filter((_, number) => number % writers === index),
         dice: new Dice(seed, `writer ${index}`),
-      }).run(runMs),
+      }).run(runMs, isOver),
     ),
   );
   await client.close();
@@ -69,14 +69,15 @@ export async function drive(options: DriverOptions): Promise<DriverCounts> {
   };
 }
 
-/** How much a count rises in each second. */
+/** How much a count rises in each second until it is over. */
 class Meter {
   readonly #perSecond: number[] = [];
   readonly #timer: NodeJS.Timeout;
 
-  constructor(count: () => number) {
+  constructor(count: () => number, isOver: () => boolean) {
     let last = 0;
     this.#timer = setInterval(() => {
+      if (isOver()) return;
       const now = count();
       this.#perSecond.push(now - last);
       last = now;

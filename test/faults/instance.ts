@@ -2,6 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { freePort } from '../support/free-port.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 
+/** A machine that is busy with everything else takes long for it. */
+const readyWithinMs = 120_000;
+
 /** An instance of the built service, which comes back at the same port. */
 export class Instance {
   readonly url: string;
@@ -38,7 +41,7 @@ export class Instance {
       this.#printed += `${out}${err}`;
       if (this.#isWanted && this.#service === service) this.#deaths.push(`${this.url} ended with ${signal ?? code}`);
     });
-    await service.ready();
+    await service.ready(readyWithinMs);
   }
 
   async kill(): Promise<void> {

@@ -24,7 +24,7 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'assessment-store-faults-'));
   await chmod(folder, 0o711); // should we be root, the account of PostgreSQL has to pass through it
   const cleanup = new Cleanup();
-  endOnSignals(cleanup);
+  endWith(cleanup);
   let breaches: string[] = [];
   try {
     const outcome = await runFaults(settings, folder, cleanup, tell);
@@ -40,13 +40,15 @@ async function main(): Promise<number> {
   return breaches.length === 0 ? 0 : 1;
 }
 
-/** Ctrl-C ends all that was started too. */
-function endOnSignals(cleanup: Cleanup): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      cleanup.run().finally(() => process.exit(130));
-    });
-  }
+/** Whatever ends it, ends all that was started too. */
+function endWith(cleanup: Cleanup): void {
+  const end = (code: number): void => void cleanup.run().finally(() => process.exit(code));
+  process.once('SIGINT', () => end(130));
+  process.once('SIGTERM', () => end(143));
+  process.once('uncaughtException', (error) => {
+    console.error(error);
+    end(1);
+  });
 }
 
 process.exitCode = await main();

@@ -27,9 +27,13 @@ export class Mood {
     this.#stop.abort();
   }
 
+  /** Gives what takes the callback back. */
+  onCalm(callback: () => void): () => void {
+    return listen(this.#calm.signal, callback);
+  }
+
   onStop(callback: () => void): () => void {
-    this.#stop.signal.addEventListener('abort', callback, { once: true });
-    return () => this.#stop.signal.removeEventListener('abort', callback);
+    return listen(this.#stop.signal, callback);
   }
 
   /** Waits; no longer than until it is calm. */
@@ -41,4 +45,9 @@ export class Mood {
   async pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
+}
+
+function listen(signal: AbortSignal, callback: () => void): () => void {
+  signal.addEventListener('abort', callback, { once: true });
+  return () => signal.removeEventListener('abort', callback);
 }

@@ -34,6 +34,8 @@ abstract class Subscriber {
   protected abstract readonly after: number | string | null;
   /** Whether all has been told that it came for. */
   protected abstract readonly isTold: boolean;
+  /** Whether nothing can be said any more of what it should be told. */
+  protected abstract readonly hasMissedAll: boolean;
   protected abstract open(onUpdate: (update: Update) => void): Piece;
   protected abstract take(update: Update): void;
   /** Whether it need not come back after this. */
@@ -43,7 +45,7 @@ abstract class Subscriber {
   async run(): Promise<void> {
     const { id, journal, dice, mood } = this.options;
     journal.write({ type: 'JOINED', subscriber: id, interest: this.interest });
-    while (!mood.isStopped) {
+    while (!mood.isStopped && !this.hasMissedAll) {
       const ending = await this.#onePiece();
       journal.write({ type: 'ENDED', subscriber: id, piece: this.#piece, ...ending });
       if (ending.how === 'REFUSED' || this.isSatisfied(ending)) return;
@@ -62,13 +64,13 @@ abstract class Subscriber {
       journal.write({ type: 'SEEN', subscriber: id, piece, cursor, assessmentId, version, state, kind, progress, at: Date.now() });
       this.take(update);
     });
-    const forget = mood.onStop(() => open.leave());
+    const forgets = [mood.onStop(() => open.leave()), mood.onCalm(() => this.hasMissedAll && open.leave())];
     const timer = setTimeout(() => {
       if (!mood.isCalm && !this.isTold) open.leave();
     }, dice.about(meanStayMs));
     const ending = await open.ended;
     clearTimeout(timer);
-    forget();
+    for (const forget of forgets) forget();
     return ending;
   }
 }
@@ -78,6 +80,7 @@ export class Waiter extends Subscriber {
   protected readonly interest: { waitsFor: string };
   protected after: number | null = null;
   protected isTold = false;
+  protected readonly hasMissedAll = false;
 
   constructor(options: SubscriberOptions, assessmentId: string) {
     super(options);
@@ -110,6 +113,11 @@ export class Follower extends Subscriber {
     super(options);
     this.interest = { follows: selection };
     this.after = after;
+  }
+
+  /** It began "now" again and again, and has been told nothing: so from its last "now" on there may be nothing to tell. */
+  protected get hasMissedAll(): boolean {
+    return this.after === null && this.options.mood.isCalm;
   }
 
   protected open(onUpdate: (update: Update) => void): Piece {

@@ -16,14 +16,14 @@ export function breachesOf({ checked, driver, deaths, hasSettled }: Outcome): st
 }
 
 /** The run in a few lines. */
-export function summaryOf({ seed, seconds, updatesPerSecond }: Settings, outcome: Outcome): string[] {
+export function summaryOf({ seed, updatesPerSecond }: Settings, outcome: Outcome): string[] {
   const { driver, crowds, outages, checked, settledMs } = outcome;
-  const perSecond = driver.perSecond.slice(0, seconds).sort((a, b) => a - b);
+  const perSecond = driver.perSecond.toSorted((a, b) => a - b);
   const sum = (of: (crowd: (typeof crowds)[number]) => number): number => crowds.reduce((total, crowd) => total + of(crowd), 0);
   const many = (count: number): string => Math.round(count).toLocaleString('en-US');
   return [
     `seed         SEED=${seed}`,
-    `updates      ${many(driver.updates)} reports of progress in ${seconds} s: ${many(driver.updates / seconds)} a second (median ${many(perSecond[perSecond.length >> 1] ?? 0)}, best ${many(perSecond.at(-1) ?? 0)}; aimed at ${many(updatesPerSecond)}); ${many(driver.commands)} other changes`,
+    `updates      ${many(driver.updates)} reports of progress in ${perSecond.length} s: ${many(driver.updates / perSecond.length)} a second (median ${many(perSecond[perSecond.length >> 1] ?? 0)}, best ${many(perSecond.at(-1) ?? 0)}; aimed at ${many(updatesPerSecond)}); ${many(driver.commands)} other changes`,
     `writers      ${many(driver.batches)} batches, sent again ${many(driver.repeats)} times; ${many(driver.answersLost)} reports had been carried out although the answer was lost`,
     `subscribers  ${many(checked.waiters)} waiters and ${many(checked.feeds)} feeds, ${many(sum(({ subscribers }) => subscribers))} places; ${many(checked.pieces)} pieces; ${many(checked.updates)} updates received`,
     `sockets      ${many(sum(({ sockets }) => sockets))} opened, ${many(sum(({ stalls }) => stalls))} stalls, ${many(sum(({ cuts }) => cuts))} cut off; closed with ${closesOf(crowds)}`,

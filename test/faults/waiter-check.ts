@@ -32,14 +32,13 @@ export class WaiterCheck {
   }
 
   seen(line: SeenLine): void {
-    const { assessmentId, version, state, kind, piece } = line;
+    const { assessmentId, version, state, kind } = line;
     const last = this.#last;
     if (assessmentId !== this.#assessmentId) this.#note(version, `is told of ${assessmentId}, for which it does not wait`);
     const entry = this.#trail.at(this.#assessmentId, version);
     if (entry?.state !== state || entry.progress !== line.progress)
       this.#note(version, `came as ${state}, which the audit trail does not have`);
     else if (kind !== 'SNAPSHOT' && kind !== entry.kind) this.#note(version, `came as ${kind}, and was ${entry.kind}`);
-    if (kind === 'SNAPSHOT' && last?.piece === piece) this.#note(version, 'came as a SNAPSHOT amid a piece');
     if (last !== undefined && version <= last.version)
       this.#note(version, version === last.version ? 'came twice' : `came after version ${last.version}`);
     if (this.#isTold) this.#note(version, 'came after the end');

@@ -34,10 +34,15 @@ export class Writer {
     this.#options = options;
   }
 
-  /** @param runMs how long progress is reported; after that every assessment is brought to its end */
-  async run(runMs: number): Promise<void> {
+  /**
+   * @param runMs how long the lives are
+   * @param isOver from when on no progress is reported any more, and every assessment is brought to its end; until then those that are
+   *   due to end last live on
+   */
+  async run(runMs: number, isOver: () => boolean): Promise<void> {
     const start = performance.now();
-    for (let due = start, now = 0; now < runMs; now = performance.now() - start) {
+    for (let due = start; !isOver(); ) {
+      const now = Math.min(performance.now() - start, runMs - 1);
       await this.#step(now);
       const reports = this.#reportsOf(now);
       if (reports.length > 0) await this.#report(reports);

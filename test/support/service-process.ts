@@ -23,8 +23,8 @@ export interface ServiceProcess {
   pid: number;
   /** What it has printed so far. */
   printed(): { out: string; err: string };
-  /** Resolves with the URL of the API when the service says that it is ready; throws when it ends before that. */
-  ready(): Promise<string>;
+  /** Resolves with the URL of the API when the service says that it is ready; throws when it ends before that, or it takes too long. */
+  ready(withinMs?: number): Promise<string>;
   signal(signal: NodeJS.Signals): void;
   /** Waits for its end. */
   ended(): Promise<End>;
@@ -55,7 +55,7 @@ function startProcess(command: string, args: string[], cwd: string, environment:
   const service: ServiceProcess = {
     pid: child.pid ?? 0,
     printed: () => ({ ...text }),
-    ready: () => untilReady(child, text),
+    ready: (withinMs = 40_000) => untilReady(child, text, withinMs),
     signal: (signal) => void child.kill(signal),
     ended: async () => {
       await closed;
@@ -71,14 +71,14 @@ function startProcess(command: string, args: string[], cwd: string, environment:
   return service;
 }
 
-async function untilReady(child: ChildProcess, text: { out: string; err: string }): Promise<string> {
+async function untilReady(child: ChildProcess, text: { out: string; err: string }, withinMs: number): Promise<string> {
   const url = await eventually(
     'the service is ready',
     () => {
       if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}:\n${text.out}\n${text.err}`);
       return /ready: the GraphQL API is at (http:[^\s"]+)/.exec(text.out)?.[1];
     },
-    40_000,
+    withinMs,
   );
   return url;
 }
