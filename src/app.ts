@@ -1,12 +1,12 @@
 import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
 import type { Config } from './config.ts';
-import type { Context } from './context.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
-import { createPipeline } from './http/graphql.ts';
+import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
 import { HttpServer } from './http/server.ts';
+import { SharedAnswers } from './http/shared-answers.ts';
 import { Sockets } from './http/sockets.ts';
 import { schema } from './schema/index.ts';
 import { type Actor, type AssessmentStore, type Logger, openStore } from './store/index.ts';
@@ -72,20 +72,14 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       log,
     });
     started.push(() => store.stop());
-    const contextOf = ({ requestId, signal }: { requestId: string; signal: AbortSignal }): Context => ({
-      store,
-      actor: anonymous,
-      loaders: store.loaders(anonymous),
-      requestId,
-      log,
-      signal,
-    });
-    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, log };
+    const contextOf: ContextOf = (operation) => ({ ...operation, store, actor: anonymous, loaders: store.loaders(anonymous), log });
+    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, answers: new SharedAnswers(), log };
     const pipeline = createPipeline({
       ...shared,
       schema,
       contextOf,
       graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
+      keepAliveMs: config.KEEPALIVE_MS,
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
     const limits = new Limits(limitsOptions(config));

@@ -12,7 +12,22 @@ export interface Context {
   log: Logger;
   /** Aborted when the client is gone. */
   signal: AbortSignal;
+  /** The last event that a client of server-sent events has seen: where its subscription goes on, whatever the arguments say. */
+  lastEventId?: string | undefined;
 }
 
-/** The same context for the next event of a subscription: what the last one read is not read from memory again. */
-export const freshContext = (context: Context): Context => ({ ...context, loaders: context.store.loaders(context.actor) });
+/**
+ * What decides on what an actor may see: all that is known of it but its name. Whoever has the same rights is shown the same.
+ */
+export const rightsOf = ({ subject: _, ...rights }: Actor): Omit<Actor, 'subject'> => rights;
+
+/**
+ * A context for what several requests of the same rights are answered together: it knows none of them by name, and is not ended by any of
+ * them. New ones for every such answer: what one has read must not be shown by the next.
+ */
+export const sharedContext = ({ store, actor, log }: Context): Context => {
+  const reader: Actor = { ...rightsOf(actor), subject: 'subscribers' };
+  return { store, log, actor: reader, loaders: store.loaders(reader), requestId: 'shared', signal: never };
+};
+
+const never = new AbortController().signal;

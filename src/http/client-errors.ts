@@ -1,4 +1,4 @@
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import {
   CursorExpiredError,
   InvalidInputError,
@@ -29,6 +29,10 @@ export function toClientError(error: unknown, { requestId, log }: ErrorPlace): G
   told.add(answer);
   return answer;
 }
+
+/** A result whose errors are as a client may see them. */
+export const withClientErrors = (result: ExecutionResult, place: ErrorPlace): ExecutionResult =>
+  result.errors === undefined ? result : { ...result, errors: result.errors.map((error) => toClientError(error, place)) };
 
 /** The error that a resolver threw, without what was wrapped around it on the way; a GraphQLError when it is graphql's own. */
 function causeOf(error: unknown): unknown {

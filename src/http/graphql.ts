@@ -6,6 +6,7 @@ import type { Logger } from '../store/index.ts';
 import { toClientError } from './client-errors.ts';
 import { exampleTabs } from './graphiql-examples.ts';
 import { operationPipeline } from './pipeline.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 
 /** What the transports hand to the pipeline with each operation. */
 export interface Operation {
@@ -14,25 +15,38 @@ export interface Operation {
   signal?: AbortSignal;
 }
 
+/** What a context is made of. */
+export type ContextOf = (operation: Required<Operation> & Pick<Context, 'lastEventId'>) => Context;
+
 export interface GraphQLOptions {
   schema: GraphQLSchema;
-  contextOf: (operation: Required<Operation>) => Context;
+  contextOf: ContextOf;
   path: string;
   /** Pages of these origins may call the API from a browser; others of the same origin only. */
   allowedOrigins: readonly string[];
   graphiql: boolean;
+  /** The answers of subscriptions. */
+  answers: SharedAnswers;
+  /** After so long without an event there is a comment in a stream of events, in milliseconds. */
+  keepAliveMs: number;
   log: Logger;
 }
 
 export type GraphQLPipeline = YogaServerInstance<Operation, Context>;
 
 /** The GraphQL pipeline; it answers HTTP and server-sent events by itself, and sockets through `getEnveloped`. */
-export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphiql, log }: GraphQLOptions): GraphQLPipeline =>
+export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphiql, log, ...streams }: GraphQLOptions): GraphQLPipeline =>
   createYoga<Operation, Context>({
     schema,
     graphqlEndpoint: path,
-    context: ({ requestId, signal, request }) => contextOf({ requestId, signal: signal ?? request.signal }),
-    plugins: [operationPipeline],
+    // A socket has no request of its own for each operation.
+    context: ({ requestId, signal, request }: Operation & { request?: Request }) =>
+      contextOf({
+        requestId,
+        signal: signal ?? (request as Request).signal,
+        lastEventId: request?.headers.get('last-event-id') || undefined,
+      }),
+    plugins: [operationPipeline(streams)],
     maskedErrors: { maskError: (error) => toClientError(error, { log }) },
     logging: false,
     multipart: false,

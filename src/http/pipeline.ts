@@ -1,46 +1,81 @@
-import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../context.ts';
-import { toClientError } from './client-errors.ts';
+import { toClientError, withClientErrors } from './client-errors.ts';
 import { parseWithinLimits } from './document-limits.ts';
+import { EventOutlet } from './event-outlet.ts';
 import { checkInputNesting } from './input-nesting.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 import { subscribe } from './subscribe.ts';
+import { Subscription } from './subscription.ts';
+
+export interface OperationPipelineOptions {
+  answers: SharedAnswers;
+  /** After so long without an event there is a comment in a stream of events, in milliseconds. */
+  keepAliveMs: number;
+}
 
 /**
- * What every operation goes through, over HTTP, server-sent events and WebSocket alike: a bounded document, errors as clients may see
- * them, and a context of its own for each event of a subscription.
+ * What every operation goes through over HTTP and server-sent events: a bounded document, and errors as clients may see them. Subscriptions
+ * go their own way, past the streams of the library: their answers are shared with those over WebSocket.
  */
-export const operationPipeline: Plugin<Context> = {
-  onParse({ setParseFn }) {
-    setParseFn(parseWithinLimits);
-  },
-  onExecute({ args }) {
-    checkInputNesting(args.schema, args.document, args.variableValues ?? {});
-    return {
-      onExecuteDone({ result, setResult }) {
-        if (!(Symbol.asyncIterator in Object(result))) setResult(withClientErrors(result as ExecutionResult, args.contextValue));
-      },
-    };
-  },
-  onSubscribe({ args, setSubscribeFn }) {
-    setSubscribeFn(subscribe);
-    return {
-      onSubscribeError({ error, setError }) {
-        setError(toClientError(error, args.contextValue));
-      },
-      onSubscribeResult({ result, setResult }) {
-        if (!(Symbol.asyncIterator in Object(result))) setResult(withClientErrors(result as ExecutionResult, args.contextValue));
-        return {
-          onNext({ result: event, setResult: setEvent }) {
-            setEvent(withClientErrors(event, args.contextValue));
-          },
-        };
-      },
-    };
-  },
-};
-
-function withClientErrors(result: ExecutionResult, context: Context): ExecutionResult {
-  if (result.errors === undefined) return result;
-  return { ...result, errors: result.errors.map((error: GraphQLError) => toClientError(error, context)) };
+export function operationPipeline({ answers, keepAliveMs }: OperationPipelineOptions): Plugin<Context> {
+  const subscriptions = new WeakMap<Request, Opened>();
+  return {
+    onParse({ setParseFn }) {
+      setParseFn(parseWithinLimits);
+    },
+    onExecute({ args }) {
+      checkInputNesting(args.schema, args.document, args.variableValues ?? {});
+      return {
+        onExecuteDone({ result, setResult }) {
+          if (!(Symbol.asyncIterator in Object(result))) setResult(withClientErrors(result as ExecutionResult, args.contextValue));
+        },
+      };
+    },
+    onSubscribe({ args, setSubscribeFn }) {
+      setSubscribeFn((own) => subscribe(own, answers));
+      return {
+        onSubscribeError({ error, setError }) {
+          setError(toClientError(error, args.contextValue));
+        },
+        onSubscribeResult({ result }) {
+          const { contextValue: context } = args;
+          if (result instanceof Subscription) subscriptions.set(context.request, { subscription: result, context });
+        },
+      };
+    },
+    onResultProcess({ request, resultProcessor, setResultProcessor }) {
+      const opened = subscriptions.get(request);
+      if (opened === undefined) return;
+      // Whoever asks for a subscription and takes no events is refused.
+      if (resultProcessor === undefined) void opened.subscription.return();
+      else setResultProcessor((_, { Response }) => streamOf(opened, request, keepAliveMs, Response), 'text/event-stream');
+    },
+  };
 }
+
+interface Opened {
+  subscription: Subscription;
+  context: Context;
+}
+
+/**
+ * The answer to a subscription: a stream of events. A browser's EventSource (GET) that comes back after the end, having seen it, is told by
+ * 204 that there is nothing to come back for; it would ask again and again otherwise.
+ */
+function streamOf({ subscription, context }: Opened, { method }: Request, keepAliveMs: number, Answer: typeof Response): Response {
+  if (method === 'GET' && context.lastEventId !== undefined && subscription.isOver) return new Answer(null, { status: 204 });
+  const { stream } = new EventOutlet(subscription, { keepAliveMs, place: context });
+  context.signal.addEventListener('abort', () => stream.destroy(), { once: true });
+  if (context.signal.aborted) stream.destroy();
+  // A stream of Node is taken as it is, and its back-pressure with it.
+  return new Answer(stream as unknown as ReadableStream, { headers: streamHeaders });
+}
+
+const streamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache',
+  'content-encoding': 'none',
+  'x-accel-buffering': 'no',
+};

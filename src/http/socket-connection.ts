@@ -6,6 +6,8 @@ import type { Logger } from '../store/index.ts';
 import type { SendBatch } from './batch-sends.ts';
 import { closeCodes } from './close-codes.ts';
 import { ReadProof, type ReadProofOptions, strideBytes } from './read-proof.ts';
+import type { WaitingForRoom } from './subscription.ts';
+import { textFrame } from './text-frame.ts';
 
 export interface SocketConnectionOptions {
   socket: WebSocket;
@@ -28,6 +30,9 @@ export class SocketConnection implements ProtocolSocket {
   readonly #socket: WebSocket;
   readonly #proof: ReadProof;
   readonly #whenClosed: ((code: number, reason: string) => void)[] = [];
+  readonly #waiting: WaitingForRoom[] = [];
+  /** How many of those who wait have waited since before the last look. */
+  #waitingLong = 0;
 
   constructor(options: SocketConnectionOptions) {
     const { socket, stream, sends, proof, log } = options;
@@ -38,6 +43,7 @@ export class SocketConnection implements ProtocolSocket {
       socket.ping(payload);
     });
     socket.on('pong', (payload) => this.#proof.pong(String(payload)));
+    stream.on('drain', () => this.#makeRoom());
     socket.once('close', (code, reason) => this.#end(code, String(reason)));
     // What a client did wrong, such as too large a message; ws closes the socket by itself.
     socket.on('error', (error) => {
@@ -63,21 +69,43 @@ export class SocketConnection implements ProtocolSocket {
     return this.#socket.bufferedAmount;
   }
 
+  /** Whether so much waits to be taken by the system that nothing should be added. */
+  get isFull(): boolean {
+    return this.#options.stream.writableNeedDrain;
+  }
+
+  /** Calls back when it is no longer full: those who wait, in turn, each for as long as there is room. */
+  whenRoom(waiting: WaitingForRoom): void {
+    this.#waiting.push(waiting);
+  }
+
   /** Sends a message; resolves when the system has taken it, or the socket is closed. */
   send(message: string): Promise<void> {
     return new Promise((resolve) => this.write(message, resolve));
   }
 
   /** As `send`, without a promise: calls back instead. A large message goes in several frames, with pings between them. */
-  write(message: string, taken?: () => void): void {
+  write(message: string | Buffer, taken?: () => void): void {
     if (!this.isOpen) taken?.();
     else if (message.length < strideBytes) this.#frame(message, true, taken);
     else {
-      const bytes = Buffer.from(message);
+      const bytes = typeof message === 'string' ? Buffer.from(message) : message;
       for (let from = 0; from < bytes.length; from += strideBytes) {
         const last = from + strideBytes >= bytes.length;
         this.#frame(bytes.subarray(from, from + strideBytes), last, last ? taken : undefined);
       }
+    }
+  }
+
+  /** As `write`, of UTF-8 in parts. */
+  writeParts(parts: readonly Buffer[]): void {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    if (length >= strideBytes) this.write(Buffer.concat(parts));
+    else if (this.isOpen) {
+      const { sends, stream } = this.#options;
+      sends.hold(stream);
+      stream.write(textFrame(parts));
+      this.#proof.wrote(length);
     }
   }
 
@@ -103,7 +131,10 @@ export class SocketConnection implements ProtocolSocket {
 
   /** To be called every so often: keeps the connection alive, and closes it when its client does not read. */
   look(elapsedMs: number): void {
-    if (!this.isOpen || this.#proof.look(elapsedMs)) return;
+    if (!this.isOpen) return;
+    for (let index = 0; index < this.#waitingLong; index++) this.#waiting[index]?.rest();
+    this.#waitingLong = this.#waiting.length;
+    if (this.#proof.look(elapsedMs)) return;
     this.close(closeCodes.slowClient, `Nothing was read for ${this.#options.proof.slowClientMs} ms`);
   }
 
@@ -121,6 +152,14 @@ export class SocketConnection implements ProtocolSocket {
     this.#options.sends.hold(this.#options.stream);
     this.#socket.send(data, { fin, binary: false }, taken && (() => taken()));
     this.#proof.wrote(data.length);
+  }
+
+  #makeRoom(): void {
+    // Who is not done goes to the end of the line, so that each has its turn.
+    while (this.#waiting.length > 0 && !this.isFull) {
+      this.#waitingLong = Math.max(0, this.#waitingLong - 1);
+      this.#waiting.shift()?.more();
+    }
   }
 
   #refuse(error: unknown): void {

@@ -5,13 +5,19 @@ import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
 import type { GraphQLPipeline } from './graphql.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import type { SocketOperation } from './socket-operations.ts';
+import { SocketOutlet } from './socket-outlet.ts';
 import { formatted, requestErrorAsStream, requestErrorsOf, streamOfOne } from './socket-results.ts';
 import type { SocketSession } from './socket-session.ts';
+import { subscribe } from './subscribe.ts';
+import { Subscription } from './subscription.ts';
 
 export interface SocketHooksOptions {
   pipeline: GraphQLPipeline;
+  /** The answers of subscriptions. */
+  answers: SharedAnswers;
   /** How long a client may take to send `connection_init`, in milliseconds. */
   initTimeoutMs: number;
   log: Logger;
@@ -26,7 +32,6 @@ interface Enveloped {
   connection: SocketConnection;
   operation: SocketOperation;
   execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
-  subscribe: (args: ExecutionArgs) => Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
 }
 
 /** How graphql-ws runs the operations of sockets: through the same pipeline as HTTP, each with errors of its own. */
@@ -43,8 +48,11 @@ export function socketHooks(options: SocketHooksOptions): SocketHooks {
       );
     },
     subscribe: async (args) => {
-      const { operation, subscribe } = enveloped(args);
-      return operation.hold(requestErrorAsStream(await operation.during(() => answered(args, () => subscribe(args)))));
+      const { id, connection, operation } = enveloped(args);
+      const begun = await operation.during(() => answered(args, () => subscribe(args, options.answers)));
+      if (!(begun instanceof Subscription)) return operation.hold(requestErrorAsStream(begun));
+      begun.deliverTo(new SocketOutlet(connection, id));
+      return operation.hold(begun);
     },
     onNext: async ({ extra }, _id, payload, _args, result) => {
       await extra.operations.turn(payload);
@@ -74,14 +82,14 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
     const operation = session.operations.begin(id, payload, session.actor);
     return await operation.during(async () => {
       const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal });
-      const { schema, execute, subscribe, contextFactory, parse, validate } = enveloped;
+      const { schema, execute, contextFactory, parse, validate } = enveloped;
       const document = parsed(() => parse(payload.query));
       const problems: readonly GraphQLError[] = validate(schema, document);
       if (problems.length > 0) throw problems.map((problem) => withCode(problem, 'GRAPHQL_VALIDATION_FAILED'));
       const { operationName, variables: variableValues } = payload;
       operation.isCommand = kindOf(document, operationName) === 'mutation';
       const contextValue: Context = await contextFactory();
-      const rootValue: Enveloped = { id, connection: session.connection, operation, execute, subscribe };
+      const rootValue: Enveloped = { id, connection: session.connection, operation, execute };
       return { schema, document, operationName, variableValues, contextValue, rootValue } as ExecutionArgs;
     });
   } catch (error) {

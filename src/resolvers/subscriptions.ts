@@ -1,8 +1,10 @@
 import type { Context } from '../context.ts';
 import { type AssessmentUpdate, updateCursor as cursorOf, type FeedAssessments, type WatchAssessment } from '../store/index.ts';
 
-export const assessmentUpdated = (_: unknown, args: WatchAssessment, { store, actor }: Context) => store.watchAssessment(args, actor);
+export const assessmentUpdated = (_: unknown, args: WatchAssessment, { store, actor, lastEventId }: Context) =>
+  store.watchAssessment(lastEventId === undefined ? args : { ...args, afterVersion: Number(lastEventId) }, actor);
 
-export const assessmentFeed = (_: unknown, args: FeedAssessments, { store, actor }: Context) => store.feedAssessments(args, actor);
+export const assessmentFeed = (_: unknown, args: FeedAssessments, { store, actor, lastEventId }: Context) =>
+  store.feedAssessments(lastEventId === undefined ? args : { ...args, after: lastEventId }, actor);
 
 export const updateCursor = (update: AssessmentUpdate) => cursorOf(update);

@@ -113,7 +113,9 @@ export class Hub {
 
   /** Delivers here what was read in the log of all changes. */
   offer(updates: readonly AssessmentUpdate[]): void {
-    if (this.#watches.size > 0) this.#deliver(updates);
+    if (this.#watches.size === 0) return;
+    // Without their places in the log: to who watches one assessment an update is the same wherever it comes from.
+    this.#deliver(updates.map(({ kind, previousState, assessment }) => ({ kind, previousState, assessment })));
   }
 
   /** Compares all that is watched with the database, now and on every tick until that has been done: changes have passed that nobody offers. */

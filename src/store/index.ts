@@ -49,5 +49,5 @@ export { type AssessmentOptions, optionsOf } from './request.ts';
 export type { AssessmentStats, StatsBucket, StatsQuery } from './stats.ts';
 export { AssessmentStore, openStore, type StoreOptions } from './store.ts';
 export type { UpdateSource } from './update-source.ts';
-export { type AssessmentUpdate, updateCursor } from './updates.ts';
+export { type AssessmentUpdate, resumePoint, updateCursor } from './updates.ts';
 export type { WaitForCompletion, WatchAssessment } from './wait.ts';

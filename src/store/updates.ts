@@ -29,6 +29,10 @@ export const snapshotOf = (assessment: Assessment): AssessmentUpdate => ({ kind:
 export const updateCursor = (update: AssessmentUpdate & { place?: LogPlace }): string =>
   update.place === undefined ? encodeCursor('UPDATE', [update.assessment.id, update.assessment.version]) : encodePlace(update.place);
 
+/** Where another subscription goes on after an update: the `after` of a feed, or the `afterVersion` of one assessment. */
+export const resumePoint = (update: AssessmentUpdate & { place?: LogPlace }): string =>
+  update.place === undefined ? String(update.assessment.version) : encodePlace(update.place);
+
 const dateFields = ['nextRetryAt', 'claimedAt', 'claimExpiresAt', 'createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const;
 
 /** Updates as a message for the other processes. */

@@ -1,5 +1,6 @@
 import type { Assessment, AssessmentKey } from './assessment.ts';
 import { isTerminal } from './lifecycle.ts';
+import type { UpdateSource } from './update-source.ts';
 import { type AssessmentUpdate, snapshotOf } from './updates.ts';
 
 type Result = IteratorResult<AssessmentUpdate, undefined>;
@@ -8,9 +9,9 @@ type Result = IteratorResult<AssessmentUpdate, undefined>;
  * One reader of one assessment's updates. It keeps at most the state it begins with and the newest update after that, so a slow
  * reader costs two places, however much happens; what it reads is in order of versions, and the first terminal update is its last.
  *
- * Read by hand with `next()` or with `for await`; `return()` takes effect at once, also while a `next()` is waiting.
+ * Read by hand with `next()`, with `for await`, or as an UpdateSource; `return()` takes effect at once, also while a `next()` is waiting.
  */
-export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined> {
+export class Watch implements UpdateSource, AsyncIterableIterator<AssessmentUpdate, undefined> {
   readonly key: AssessmentKey;
   #version = 0;
   #retryCount = 0;
@@ -19,6 +20,7 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
   #pending: AssessmentUpdate | undefined;
   /** Before the beginning: the first end that was offered, which a later update must not hide. Whether it counts, begin() decides. */
   #offeredEnd: AssessmentUpdate | undefined;
+  #onReady: (() => void) | undefined;
   #waiting: { resolve: (result: Result) => void; reject: (error: unknown) => void } | undefined;
   #ended = false;
   #error: Error | undefined;
@@ -32,6 +34,14 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
   /** The newest version that was taken for reading, or the one that it began with; undefined before the beginning. */
   get version(): number | undefined {
     return this.#begun ? this.#version : undefined;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get error(): Error | undefined {
+    return this.#error;
   }
 
   /** Whether an end (FAILED, then retried) may lie between what was taken and this update, so that offering it would hide the end. */
@@ -80,9 +90,26 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
     this.#wake();
   }
 
+  take(most: number): readonly AssessmentUpdate[] {
+    const taken: AssessmentUpdate[] = [];
+    while (taken.length < most) {
+      const update = this.#takeOne();
+      if (update === undefined) break;
+      taken.push(update);
+    }
+    return taken;
+  }
+
+  whenReady(callback: () => void): void {
+    if (this.#hasMore) callback();
+    else this.#onReady = callback;
+  }
+
+  /** It holds nothing that could be had again. */
+  rest(): void {}
+
   next(): Promise<Result> {
-    const ready = this.#take();
-    if (ready !== undefined) return ready;
+    if (this.#hasMore) return this.#result();
     if (this.#waiting !== undefined) return Promise.reject(new Error('a watch has one reader: next() is waiting already'));
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -94,8 +121,7 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
     this.#pending = undefined;
     this.#error = undefined;
     this.#end();
-    this.#waiting?.resolve({ done: true, value: undefined });
-    this.#waiting = undefined;
+    this.#wake();
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -120,25 +146,33 @@ export class Watch implements AsyncIterableIterator<AssessmentUpdate, undefined>
     this.#detach(this);
   }
 
-  #take(): Promise<Result> | undefined {
-    const value = this.#snapshot ?? this.#pending;
-    if (value !== undefined) {
-      if (this.#snapshot !== undefined) this.#snapshot = undefined;
-      else this.#pending = undefined;
-      return Promise.resolve({ done: false, value });
-    }
-    if (!this.#ended) return undefined;
+  /** Whether there is an update, or the end, to be told of. */
+  get #hasMore(): boolean {
+    return this.#ended || (this.#begun && (this.#snapshot ?? this.#pending) !== undefined);
+  }
+
+  #takeOne(): AssessmentUpdate | undefined {
+    const update = this.#snapshot ?? this.#pending;
+    if (this.#snapshot !== undefined) this.#snapshot = undefined;
+    else this.#pending = undefined;
+    return update;
+  }
+
+  /** What an iterator gives next; it throws once, and is done. */
+  #result(): Promise<Result> {
+    const value = this.#takeOne();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
     const error = this.#error;
     this.#error = undefined;
     return error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
   }
 
   #wake(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    const ready = this.#take();
-    if (ready === undefined) return;
+    if (!this.#hasMore) return;
+    const [callback, waiting] = [this.#onReady, this.#waiting];
+    this.#onReady = undefined;
     this.#waiting = undefined;
-    ready.then(waiting.resolve, waiting.reject);
+    callback?.();
+    if (waiting !== undefined) this.#result().then(waiting.resolve, waiting.reject);
   }
 }
