@@ -104,9 +104,18 @@ describe('the layers', () => {
   });
 
   test('others use the store by its public face; client, worker and command line may also take what needs no package, or they would load Prisma', () => {
-    const light = ['all-refused', 'assessments', 'await-end', 'closed-error', 'errors', 'json', 'lifecycle', 'open-calls', 'slots', 'stoppable'].map(
-      (name) => `store/${name}.ts`,
-    );
+    const light = [
+      'all-refused',
+      'assessments',
+      'await-end',
+      'closed-error',
+      'errors',
+      'json',
+      'lifecycle',
+      'open-calls',
+      'slots',
+      'stoppable',
+    ].map((name) => `store/${name}.ts`);
     const outside = sources.filter(({ path }) => !path.startsWith('store/'));
     const served = outside.filter(({ path }) => !/^(client|worker|cli)\//.test(path));
     expect(offences(served, ({ from }) => from.startsWith('store/') && from !== 'store/index.ts')).toEqual([]);
