@@ -132,6 +132,17 @@ describe('the layers', () => {
     ]);
   });
 
+  test('the client alone is small, and runs in browsers: three packages, nothing of the service, nothing of Node', () => {
+    const needs = new Map(sources.map(({ path, imports }) => [path, imports.filter(({ typeOnly }) => !typeOnly).map(({ from }) => from)]));
+    const reached = new Set(['client/index.ts']);
+    for (const path of reached) for (const next of needs.get(path) ?? []) reached.add(next);
+    const files = [...reached].filter(isOurs);
+    expect(files.length).toBeGreaterThan(20);
+    expect(files.filter((path) => !/^(client|store)\//.test(path))).toEqual([]);
+    expect([...reached].filter((from) => !isOurs(from)).toSorted()).toEqual(['graphql-ws/client', 'uuid', 'ws']);
+    expect(holding(inLayer(...files), /\b(?:process|Buffer|setImmediate|global|require|__dirname)\b(?!:)/)).toEqual([]);
+  });
+
   test('the checks know nothing of the rest of the service', () => {
     expect(offences(inLayer('checks'), ({ from, typeOnly }) => isOurs(from) && !from.startsWith('checks/') && !typeOnly)).toEqual([]);
   });
