@@ -9,4 +9,4 @@ const columns = `%id, %tenant_id as "tenantId", %assessment_id as "assessmentId"
 const under = (alias: string): Prisma.Sql => Prisma.raw(columns.replaceAll('%', `${alias}.`));
 
 /** The columns of an `Assessment` in a select list, of the table or CTE called `s`, `h` (held) or `c` (changed). */
-export const assessmentColumns = { s: under('s'), h: under('h'), c: under('c') } as const;
+export const assessmentColumns: Readonly<Record<'s' | 'h' | 'c', Prisma.Sql>> = { s: under('s'), h: under('h'), c: under('c') };

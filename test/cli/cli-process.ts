@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const built = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** How a command ended, and what it printed. */
 export interface CliEnd {
@@ -30,6 +30,8 @@ export interface Cli {
 export interface CliOptions {
   /** Its environment beside PATH; nothing else is in it. */
   env?: Record<string, string>;
+  /** The program; default: what is built here. */
+  main?: string;
   /** Its standard input. */
   input?: string;
   cwd?: string;
@@ -38,12 +40,12 @@ export interface CliOptions {
 }
 
 /** Starts `assessment-store` with these arguments. */
-export const startCli = (args: readonly string[], options: CliOptions = {}): Cli =>
+export const startCli = (args: readonly string[], { main = built, ...options }: CliOptions = {}): Cli =>
   startProgram(process.execPath, [main, ...args], options);
 
 /** The same on a terminal of its own (80 columns, 24 rows), which `script` makes; standard output and standard error are then one. */
 export const startOnTerminal = (args: readonly string[], { env, ...options }: CliOptions = {}): Cli => {
-  const command = [process.execPath, main, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const command = [process.execPath, built, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   const sized = `stty cols 80 rows 24; exec ${command}`;
   const arguments_ = process.platform === 'linux' ? ['-qefc', sized, '/dev/null'] : ['-q', '/dev/null', '/bin/sh', '-c', sized];
   return startProgram('script', arguments_, { env: { TERM: 'xterm-256color', SHELL: '/bin/sh', ...env }, ...options });
