@@ -2,9 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-/** A program of the run in a process of its own: told by words, it answers in the end. */
+/** What a child says first: it has been loaded, and waits for the word to begin. */
+const readyWord = 'ready';
+const beginWord = 'begin';
+
+/** A program of the run in a process of its own: it begins when it is told to, hears words, and answers once, in the end. */
 export class Child<Answer> {
   readonly answer: Promise<Answer>;
+  readonly #ready: Promise<unknown>;
   readonly #process: ChildProcess;
   readonly #exited: Promise<unknown>;
 
@@ -13,11 +18,21 @@ export class Child<Answer> {
     const path = join(import.meta.dirname, `${program}.ts`);
     this.#process = fork(path, [JSON.stringify(options)], { execArgv: [...process.execArgv, '--max-semi-space-size=32'] });
     this.#exited = once(this.#process, 'exit');
+    this.#ready = once(this.#process, 'message');
     this.answer = new Promise((resolve, reject) => {
-      this.#process.once('message', (message) => resolve(message as Answer));
+      this.#process.on('message', (message) => message !== readyWord && resolve(message as Answer));
       this.#process.once('exit', (code, signal) => reject(new Error(`${program} ended with ${signal ?? code} and no answer`)));
     });
     this.answer.catch(() => {}); // whoever waits for it is told
+  }
+
+  /** Resolves when it can begin. @throws Error when it ends before that */
+  async ready(): Promise<void> {
+    await Promise.race([this.#ready, this.answer]);
+  }
+
+  begin(): void {
+    this.tell(beginWord);
   }
 
   tell(word: string): void {
@@ -34,9 +49,12 @@ export class Child<Answer> {
 /** What a child was started with. */
 export const optionsOfChild = <Options>(): Options => JSON.parse(process.argv[2] ?? '{}') as Options;
 
-/** Answers from within a child, which ends then. A child whose parent is gone ends too. */
-export async function answerParent(answer: Promise<unknown>): Promise<void> {
+/** Runs in the child: works once it is told to begin, sends the result, and ends. A child whose parent is gone ends too. */
+export async function answerParent(work: () => Promise<unknown>): Promise<void> {
   process.once('disconnect', () => process.exit());
-  const message = await answer;
+  const begun = new Promise<void>((resolve) => process.on('message', (word) => word === beginWord && resolve()));
+  process.send?.(readyWord);
+  await begun;
+  const message = await work();
   process.send?.(message, () => process.disconnect());
 }

@@ -6,4 +6,4 @@ process.on('message', (word) => {
   if (word === 'calm') crowd.calm();
   if (word === 'stop') crowd.stop();
 });
-await answerParent(crowd.run());
+await answerParent(() => crowd.run());

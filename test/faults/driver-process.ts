@@ -5,4 +5,4 @@ let isOver = false;
 process.on('message', (word) => {
   isOver ||= word === 'over';
 });
-await answerParent(drive(optionsOfChild<DriverOptions>(), () => isOver));
+await answerParent(() => drive(optionsOfChild<DriverOptions>(), () => isOver));

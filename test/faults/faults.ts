@@ -29,18 +29,22 @@ export function planFaults(dice: Dice, runMs: number): Fault[] {
   });
 }
 
-/** Carries out a plan; each fault is over before the next begins. Tells of each. */
-export async function carryOut(plan: readonly Fault[], installation: Installation, tell: (outage: Outage) => void): Promise<void> {
+/** Carries out a plan; each fault is over before the next begins. Tells of each when it is over. */
+export async function carryOut(plan: readonly Fault[], installation: Installation, tell: (outage: Outage) => void): Promise<Outage[]> {
   const start = performance.now();
   const now = (): number => performance.now() - start;
+  const outages: Outage[] = [];
   for (const { what, atMs, awayMs } of plan) {
     await sleep(Math.max(0, atMs - now()));
     const brokenAtMs = now();
     const mend = await breakDown(what, installation);
     await sleep(awayMs);
     await mend();
-    tell({ what, brokenAtMs, backAtMs: now() });
+    const outage = { what, brokenAtMs, backAtMs: now() };
+    outages.push(outage);
+    tell(outage);
   }
+  return outages;
 }
 
 /** Breaks something; gives what brings it back. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Balancer } from '../support/balancer.ts';
 import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
+import type { Cleanup } from './cleanup.ts';
 import { Instance } from './instance.ts';
 import { OwnPostgres } from './own-postgres.ts';
 
@@ -10,22 +11,6 @@ export interface Installation {
   redis: OwnRedis;
   instances: readonly Instance[];
   balancer: Balancer;
-}
-
-/** What has been started, in the order in which it is stopped. */
-export class Cleanup {
-  readonly #steps: (() => Promise<unknown>)[] = [];
-
-  before(step: () => Promise<unknown>): void {
-    this.#steps.unshift(step);
-  }
-
-  /** Stops all, also where a step fails. @throws the first error */
-  async run(): Promise<void> {
-    const errors: unknown[] = [];
-    for (const step of this.#steps.splice(0)) await step().catch((error: unknown) => errors.push(error));
-    if (errors.length > 0) throw errors[0];
-  }
 }
 
 const settings = {

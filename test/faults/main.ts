@@ -4,8 +4,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isRedisMissing } from '../support/own-redis.ts';
-import { Cleanup } from './installation.ts';
-import { runFaults } from './run.ts';
+import { Cleanup } from './cleanup.ts';
+import { Run } from './run.ts';
 import { readSettings } from './settings.ts';
 import { breachesOf, summaryOf } from './summary.ts';
 
@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   endWith(cleanup);
   let breaches: string[] = [];
   try {
-    const outcome = await runFaults(settings, folder, cleanup, tell);
+    const outcome = await new Run(settings, folder, cleanup, tell).outcome();
     breaches = breachesOf(outcome);
     console.log(`\n${summaryOf(settings, outcome).join('\n')}`);
   } catch (error) {

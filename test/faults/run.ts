@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AssessmentClient, createAssessmentClient } from '../../src/client/index.ts';
+import { createAssessmentClient } from '../../src/client/index.ts';
 import { type Checked, type CheckOptions, journalSuffix } from './check.ts';
 import { Child } from './child.ts';
+import type { Cleanup } from './cleanup.ts';
 import { createRequestOf } from './create-request.ts';
 import type { CrowdCounts, CrowdOptions } from './crowd.ts';
 import { Dice } from './dice.ts';
 import { type DriverCounts, type DriverOptions, worksOf } from './driver.ts';
 import { carryOut, type Outage, planFaults } from './faults.ts';
-import { type Cleanup, type Installation, startInstallation } from './installation.ts';
+import { type Installation, startInstallation } from './installation.ts';
 import { endMarkPrefix } from './names.ts';
 import type { Settings } from './settings.ts';
+import { within } from './within.ts';
 
 /** What a run gave. */
 export interface Outcome {
@@ -26,91 +28,119 @@ export interface Outcome {
 }
 
 const crowds = 2;
-/** How long the subscribers may take for what they have not been told when the last change has been made. */
-const settleMs = 180_000;
-/** How much longer than planned the faults may take where the machine is busy. */
-const faultsMs = 120_000;
-/** How long the ends of the last assessments may take. */
-const finishMs = 120_000;
-const stopMs = 30_000;
-const checkMs = 120_000;
+/** How long each part of a run may take where the machine is busy, in milliseconds: the faults on top of the time that they are planned for. */
+const most = { loadMs: 60_000, faultsMs: 120_000, endsMs: 120_000, settleMs: 180_000, stopMs: 30_000, checkMs: 120_000 };
 
-/** Does a whole run: starts everything, lets it be disturbed, waits until everybody knows, and has it checked. */
-export async function runFaults(settings: Settings, folder: string, cleanup: Cleanup, tell: (text: string) => void): Promise<Outcome> {
-  const { seed, seconds } = settings;
-  const installation = await startInstallation(folder, cleanup);
-  const client = createAssessmentClient({ url: installation.balancer.url });
-  cleanup.before(() => client.close());
-  const assessmentIds = await createFirst(client, settings);
-  tell(`${assessmentIds.length} assessments are there; updates begin`);
-  const started = startCrowds(settings, installation, assessmentIds, folder, cleanup);
-  const driver = startDriver(settings, installation, cleanup);
-  const outages: Outage[] = [];
-  const faults = carryOut(planFaults(new Dice(seed, 'faults'), seconds * 1_000), installation, (outage) => {
-    outages.push(outage);
-    tell(told(outage));
-  });
-  faults.catch(() => {}); // told of below
-  const failure = failureOf([driver, ...started]);
-  await Promise.race([Promise.all([sleep(seconds * 1_000), within(faultsMs + seconds * 1_000, 'all faults are over', faults)]), failure]);
-  driver.tell('over');
-  const driven = await within(finishMs, 'every assessment has come to its end', Promise.race([driver.answer, failure]));
-  tell('every assessment has come to its end');
-  await client.createAssessment({ ...createRequestOf(`${endMarkPrefix}-${seed}`), serverName: undefined });
-  const settled = await settle(started);
-  tell(settled.hasSettled ? 'every subscriber has what it came for' : 'some subscribers wait in vain');
-  const checked = await checkAll(settings, installation, folder, cleanup);
-  return { driver: driven, outages, checked, deaths: installation.instances.flatMap(({ deaths }) => deaths), ...settled };
-}
+/** One run: everything is started, changed, watched and disturbed until everybody knows all; then it is checked. */
+export class Run {
+  readonly #settings: Settings;
+  readonly #folder: string;
+  readonly #cleanup: Cleanup;
+  readonly #tell: (text: string) => void;
+  readonly #runMs: number;
 
-async function createFirst(client: AssessmentClient, settings: Settings): Promise<string[]> {
-  const works = worksOf({ ...settings, runMs: settings.seconds * 1_000 });
-  const assessmentIds = works.filter(({ stand }) => stand.state !== undefined).map(({ assessmentId }) => assessmentId);
-  const results = await client.batchCreateAssessments({ assessments: assessmentIds.map(createRequestOf) });
-  const refused = results.find((result) => result instanceof Error);
-  if (refused !== undefined) throw refused;
-  return assessmentIds;
-}
+  /**
+   * @param folder for all that it writes
+   * @param cleanup stops and ends what it starts
+   * @param tell is told how it goes
+   */
+  constructor(settings: Settings, folder: string, cleanup: Cleanup, tell: (text: string) => void) {
+    this.#settings = settings;
+    this.#folder = folder;
+    this.#cleanup = cleanup;
+    this.#tell = tell;
+    this.#runMs = settings.seconds * 1_000;
+  }
 
-function startCrowds(
-  { seed, seconds, subscribers }: Settings,
-  { balancer }: Installation,
-  assessmentIds: string[],
-  folder: string,
-  cleanup: Cleanup,
-): Child<CrowdCounts>[] {
-  return Array.from({ length: crowds }, (_, index) => {
-    const name = `crowd-${index}`;
-    const options: CrowdOptions = {
-      ...{ name, url: balancer.url, seed, assessmentIds, runMs: seconds * 1_000 },
-      subscribers: Math.ceil(subscribers / crowds),
-      journal: join(folder, `${name}${journalSuffix}`),
-    };
-    return startChild('crowd-process', options, cleanup);
-  });
-}
+  /** @throws Error when it could not be carried through */
+  async outcome(): Promise<Outcome> {
+    const installation = await startInstallation(this.#folder, this.#cleanup);
+    const assessmentIds = await this.#createFirst(installation);
+    const [driver, watchers] = [this.#startDriver(installation), this.#startCrowds(installation, assessmentIds)];
+    const failure = failureOf([driver, ...watchers]);
+    await Promise.all([driver, ...watchers].map((child) => within(most.loadMs, 'a child is ready', child.ready())));
+    this.#tell(`${assessmentIds.length} assessments are there; updates begin`);
+    for (const child of [driver, ...watchers]) child.begin();
+    const outages = await Promise.race([this.#disturb(installation), failure]);
+    driver.tell('over');
+    const driven = await within(most.endsMs, 'every assessment has come to its end', Promise.race([driver.answer, failure]));
+    this.#tell('every assessment has come to its end');
+    await this.#markEnd(installation);
+    const settled = await this.#settle(watchers);
+    const checked = await this.#check(installation);
+    return { driver: driven, outages, checked, deaths: installation.instances.flatMap(({ deaths }) => deaths), ...settled };
+  }
 
-function startDriver({ seed, seconds, assessments, updatesPerSecond }: Settings, { instances, balancer }: Installation, cleanup: Cleanup) {
-  const options: DriverOptions = {
-    ...{ urls: instances.map(({ url }) => url), url: balancer.url, seed, assessments, updatesPerSecond },
-    runMs: seconds * 1_000,
-  };
-  return startChild<DriverCounts>('driver-process', options, cleanup);
-}
+  async #createFirst({ balancer }: Installation): Promise<string[]> {
+    const works = worksOf({ ...this.#settings, runMs: this.#runMs });
+    const assessmentIds = works.filter(({ stand }) => stand.state !== undefined).map(({ assessmentId }) => assessmentId);
+    const client = createAssessmentClient({ url: balancer.url });
+    const results = await client.batchCreateAssessments({ assessments: assessmentIds.map(createRequestOf) });
+    await client.close();
+    const refused = results.find((result) => result instanceof Error);
+    if (refused !== undefined) throw refused;
+    return assessmentIds;
+  }
 
-async function settle(started: readonly Child<CrowdCounts>[]): Promise<Pick<Outcome, 'crowds' | 'settledMs' | 'hasSettled'>> {
-  const start = performance.now();
-  const answers = Promise.all(started.map(({ answer }) => answer));
-  for (const crowd of started) crowd.tell('calm');
-  const hasSettled = await Promise.race([answers.then(() => true), sleep(settleMs, false, { ref: false })]);
-  const settledMs = performance.now() - start;
-  for (const crowd of started) crowd.tell('stop');
-  return { crowds: await within(stopMs, 'the subscribers have stopped', answers), settledMs, hasSettled };
-}
+  #startDriver({ instances, balancer }: Installation): Child<DriverCounts> {
+    const { seed, assessments, updatesPerSecond } = this.#settings;
+    const urls = instances.map(({ url }) => url);
+    const options: DriverOptions = { urls, url: balancer.url, seed, assessments, updatesPerSecond, runMs: this.#runMs };
+    return this.#startChild('driver-process', options);
+  }
 
-async function checkAll({ subscribers }: Settings, { postgres }: Installation, folder: string, cleanup: Cleanup): Promise<Checked> {
-  const options: CheckOptions = { databaseUrl: postgres.url, folder, subscribers };
-  return within(checkMs, 'the checker has an answer', startChild<Checked>('check-process', options, cleanup).answer);
+  #startCrowds({ balancer }: Installation, assessmentIds: string[]): Child<CrowdCounts>[] {
+    const { seed, subscribers } = this.#settings;
+    return Array.from({ length: crowds }, (_, index) => {
+      const name = `crowd-${index}`;
+      const options: CrowdOptions = {
+        ...{ name, url: balancer.url, seed, assessmentIds, runMs: this.#runMs },
+        subscribers: Math.ceil(subscribers / crowds),
+        journal: join(this.#folder, `${name}${journalSuffix}`),
+      };
+      return this.#startChild('crowd-process', options);
+    });
+  }
+
+  /** Resolves when all faults are over, and the time too. */
+  async #disturb(installation: Installation): Promise<Outage[]> {
+    const plan = planFaults(new Dice(this.#settings.seed, 'faults'), this.#runMs);
+    const faults = carryOut(plan, installation, (outage) => this.#tell(told(outage)));
+    const [outages] = await Promise.all([within(this.#runMs + most.faultsMs, 'all faults are over', faults), sleep(this.#runMs)]);
+    return outages;
+  }
+
+  /** The last change of all. */
+  async #markEnd({ balancer }: Installation): Promise<void> {
+    const client = createAssessmentClient({ url: balancer.url });
+    await client.createAssessment({ assessmentId: `${endMarkPrefix}-${this.#settings.seed}`, type: 'HEALTH' });
+    await client.close();
+  }
+
+  async #settle(watchers: readonly Child<CrowdCounts>[]): Promise<Pick<Outcome, 'crowds' | 'settledMs' | 'hasSettled'>> {
+    const start = performance.now();
+    const answers = Promise.all(watchers.map(({ answer }) => answer));
+    for (const crowd of watchers) crowd.tell('calm');
+    const hasSettled = await Promise.race([answers.then(() => true), sleep(most.settleMs, false, { ref: false })]);
+    const settledMs = performance.now() - start;
+    this.#tell(hasSettled ? 'every subscriber has what it came for' : 'some subscribers wait in vain');
+    for (const crowd of watchers) crowd.tell('stop');
+    return { crowds: await within(most.stopMs, 'the subscribers have stopped', answers), settledMs, hasSettled };
+  }
+
+  async #check({ postgres }: Installation): Promise<Checked> {
+    const options: CheckOptions = { databaseUrl: postgres.url, folder: this.#folder, subscribers: this.#settings.subscribers };
+    const checker = this.#startChild<Checked>('check-process', options);
+    await within(most.loadMs, 'the checker is ready', checker.ready());
+    checker.begin();
+    return within(most.checkMs, 'the checker has an answer', checker.answer);
+  }
+
+  #startChild<Answer>(program: string, options: object): Child<Answer> {
+    const child = new Child<Answer>(program, options);
+    this.#cleanup.before(() => child.end());
+    return child;
+  }
 }
 
 /** Rejects as soon as one of them ends without an answer: nobody would hear what it should have heard. */
@@ -118,27 +148,8 @@ function failureOf(children: readonly Child<unknown>[]): Promise<never> {
   const failure = new Promise<never>((_, reject) => {
     for (const { answer } of children) answer.catch(reject);
   });
-  failure.catch(() => {});
+  failure.catch(() => {}); // whoever waits meanwhile is told
   return failure;
-}
-
-function startChild<Answer>(program: string, options: object, cleanup: Cleanup): Child<Answer> {
-  const child = new Child<Answer>(program, options);
-  cleanup.before(() => child.end());
-  return child;
-}
-
-async function within<Value>(ms: number, what: string, promise: Promise<Value>): Promise<Value> {
-  const late = new AbortController();
-  const timeout = sleep(ms, undefined, { signal: late.signal }).then(() => {
-    throw new Error(`not within ${ms / 1_000} s: ${what}`);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    late.abort();
-    timeout.catch(() => {});
-  }
 }
 
 const told = ({ what, brokenAtMs, backAtMs }: Outage): string =>
