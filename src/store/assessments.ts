@@ -142,7 +142,8 @@ export interface Assessments {
   watch(assessment: string | WatchAssessment, signal?: AbortSignal): AsyncIterableIterator<UpdateView, undefined>;
   /**
    * Every change that matches, in order and each exactly once: what has followed the cursor `after` first, then what happens from now
-   * on. An assessment that stops matching is told of once more. Begins with the call, and never ends by itself; stopped as `watch`.
+   * on. An assessment that stops matching is told of once more. Begins with the call (without `after`, where the log stands when the service
+   * hears of it: take `feedCursor` before what must not be missed), and never ends by itself; stopped as `watch`.
    * @throws InvalidInputError, CursorExpiredError (by `next()`)
    */
   feed(input?: FeedAssessments, signal?: AbortSignal): AsyncIterableIterator<FeedUpdateView, undefined>;
