@@ -18,8 +18,11 @@ export function createLog({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LO
   return pino(options, destination);
 }
 
-/** From where something was asked that is away says nothing: such an error is shown as the messages of it and its causes alone. */
+/** What a service that was asked says, or that it is away: from where it was asked adds nothing to that. */
+const answers = ['UnavailableError', 'ApiError'];
+
+/** An error with its stack; one of those as its message and those of its causes alone. */
 function shown(error: unknown): unknown {
   const serialized = stdSerializers.err(error as Error);
-  return error instanceof Error && error.name === 'UnavailableError' ? serialized.message : serialized;
+  return error instanceof Error && answers.includes(error.name) ? serialized.message : serialized;
 }
