@@ -16,9 +16,14 @@ send() {
 echo '# create'
 send 'mutation ($id: String!) { createAssessment(input: { assessmentId: $id, type: HEALTH }) { ... on CreateAssessmentPayload { created assessment { state version } } ... on Error { code message } } }'
 
-echo '# watch: -N shows every event as it comes; the service ends the stream after the last state'
-curl -sSN --fail-with-body "$url" -H 'content-type: application/json' -H 'accept: text/event-stream' \
-  -d "{\"query\": \"subscription (\$id: String!) { assessmentUpdated(assessmentId: \$id) { kind assessment { state version progress resultData } } }\", \"variables\": {\"id\": \"$id\"}}" &
+# Its updates as server-sent events; -N shows every one as it comes. More headers may follow. Usage: watch
+watch() {
+  curl -sSN --fail-with-body "$url" -H 'content-type: application/json' -H 'accept: text/event-stream' "$@" \
+    -d "{\"query\": \"subscription (\$id: String!) { assessmentUpdated(assessmentId: \$id) { kind assessment { state version progress resultData } } }\", \"variables\": {\"id\": \"$id\"}}"
+}
+
+echo '# watch: the service ends the stream after the last state'
+watch &
 watching=$!
 
 echo '# work: what a worker does meanwhile'
@@ -26,6 +31,9 @@ send 'mutation ($id: String!) { startProcessing(input: { assessmentId: $id }) { 
 send 'mutation ($id: String!) { updateProgress(input: { assessmentId: $id, progress: 50, message: \"half way\" }) { ... on UpdateProgressPayload { assessment { progress } } ... on Error { code message } } }'
 send 'mutation ($id: String!) { completeAssessment(input: { assessmentId: $id, result: { score: 98 } }) { ... on CompleteAssessmentPayload { assessment { state } } ... on Error { code message } } }'
 wait "$watching"
+
+echo '# go on after a lost connection: with the id of the last event that came'
+watch -H 'last-event-id: 2'
 
 echo '# wait: a query that is answered when the assessment has ended'
 send 'query ($id: String!) { waitForAssessment(assessmentId: $id, timeoutMs: 10000) { ... on WaitForAssessmentPayload { timedOut assessment { state resultData } } ... on Error { code message } } }'

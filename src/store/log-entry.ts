@@ -22,7 +22,7 @@ const startedBefore = Prisma.sql`(select max(e.created_at) from assessment_state
  * The columns of a change, from its audit row `a`, the assessment `s` and the audit row before, `p`. Everything is as of the version of the
  * row. Rows without a priority are older than the columns beside it: what they lack is taken from what is known otherwise.
  */
-export const entryColumns = Prisma.sql`a.seq::text as "seq", a.txid::text as "txid", upper(a.old_state::text) as "previousState",
+export const entryColumns: Prisma.Sql = Prisma.sql`a.seq::text as "seq", a.txid::text as "txid", upper(a.old_state::text) as "previousState",
   s.id, s.tenant_id as "tenantId", s.assessment_id as "assessmentId", upper(a.new_state::text) as "state", a.version_to as "version",
   upper(s.type::text) as "type", upper(s.source::text) as "source",
   case when a.priority is null then s.server_name else a.server_name end as "serverName", a.error_message as "errorMessage",

@@ -106,10 +106,15 @@ test('curl', async () => {
     { cancelAssessment: { code: 'INVALID_TRANSITION' } },
     { assessment: { auditTrail: { nodes: [{ versionTo: 1 }, { versionTo: 2 }, { versionTo: 3 }, { versionTo: 4 }] } } },
   ]);
-  const events = lines.filter((line) => line.startsWith('data: {')).map((line) => JSON.parse(line.slice('data: '.length)) as unknown);
-  expect(events[0]).toMatchObject({ data: { assessmentUpdated: { kind: 'SNAPSHOT' } } });
-  expect(events.at(-1)).toMatchObject({ data: { assessmentUpdated: { assessment: { state: 'COMPLETED', version: 4 } } } });
-  expect(lines).toContain('event: complete');
+  const streams = lines
+    .join('\n')
+    .split('# go on after')
+    .map((text) => [...text.matchAll(/^data: (\{.*)$/gm)].map(([, data = '']) => JSON.parse(data)));
+  const last = { data: { assessmentUpdated: { assessment: { state: 'COMPLETED', version: 4 } } } };
+  expect(streams[0]?.[0]).toMatchObject({ data: { assessmentUpdated: { kind: 'SNAPSHOT' } } });
+  expect(streams[0]?.at(-1)).toMatchObject(last);
+  expect(streams[1]).toMatchObject([last]);
+  expect(lines.filter((line) => line === 'event: complete')).toHaveLength(2);
 });
 
 test('examples/README.md names every example', () => {
