@@ -110,6 +110,12 @@ export function unreachable(url: string, error: unknown): UnavailableError {
   return unavailable('OVERLOADED', `the service at ${url} does not answer (${why})`, { untouched, cause: error });
 }
 
+/** With these statuses a request was not even begun: it came too slowly, too early, or too often. */
+export const isTurnedAway = (status: number): boolean => [408, 425, 429].includes(status);
+
+/** Whether a request that was answered with this HTTP status may have better luck later. */
+export const isPassingStatus = (status: number): boolean => status >= 500 || isTurnedAway(status);
+
 /** What came is nothing that this service answers. */
 export const badAnswer = (url: string, what: string): ApiError => new ApiError('BAD_ANSWER', `the answer of ${url} ${what}`);
 

@@ -1,6 +1,6 @@
 import { parseJson } from '../store/json.ts';
 import type { AnswerError } from './api-error.ts';
-import { ApiError, badAnswer, errorOf, isUnauthenticated, unavailable, unreachable } from './api-error.ts';
+import { ApiError, badAnswer, errorOf, isPassingStatus, isTurnedAway, isUnauthenticated, unavailable, unreachable } from './api-error.ts';
 import { readText } from './read-text.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -109,9 +109,9 @@ function notData(url: string, { status, headers }: Response, answer: unknown): E
   const phase: unknown = Object(answer).status;
   const isPhase = status === 503 && (phase === 'starting' || phase === 'stopping');
   const message = isPhase ? `the service at ${url} is ${phase}` : `the answer of ${url} is no GraphQL answer; its status is ${status}`;
-  if (status >= 500 || status === 429) {
+  if (isPassingStatus(status)) {
     const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-    const untouched = isPhase || status === 429;
+    const untouched = isPhase || isTurnedAway(status);
     return unavailable('OVERLOADED', message, { untouched, retryAfterMs: seconds >= 0 ? seconds * 1_000 : undefined });
   }
   return new ApiError(codes[status] ?? `HTTP_${status}`, message);

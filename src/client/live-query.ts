@@ -1,5 +1,5 @@
 import { UnavailableError } from '../store/errors.ts';
-import { circumstancesOf, errorOf, readAnswer } from './api-error.ts';
+import { circumstancesOf, errorOf, readAnswer, unavailable } from './api-error.ts';
 import { askedForMs, backoffMs, pause } from './backoff.ts';
 import { dataOf } from './http-transport.ts';
 import type { ClientSettings } from './options.ts';
@@ -38,6 +38,7 @@ export class LiveQuery<Data> {
 
   /** Begins, or goes on after a `rest()`. */
   begin(): void {
+    if (this.#ended.signal.aborted) return;
     const { sockets, document, variables } = this.#options;
     const subscriber: Subscriber = {
       next: (result) => this.#take(result),
@@ -72,7 +73,7 @@ export class LiveQuery<Data> {
 
   #complete(): void {
     if (this.#options.onComplete()) this.end();
-    else this.#beginAgain(undefined);
+    else this.#recover(unavailable('OVERLOADED', `the service at ${this.#options.settings.url} has ended a subscription too early`));
   }
 
   #recover(error: unknown): void {

@@ -168,9 +168,10 @@ export class SharedSocket {
   }
 
   #pauseMs(code: number | undefined): number {
-    const { spreadMs } = this.#options;
-    if (code !== undefined && leaving.includes(code)) return Math.random() * spreadMs;
-    return backoffMs(this.#options, this.#losses - this.#forgotten - 1);
+    const failures = this.#losses - this.#forgotten - 1;
+    const waitMs = backoffMs(this.#options, failures);
+    if (code === undefined || !leaving.includes(code)) return waitMs;
+    return Math.random() * this.#options.spreadMs + (failures > 0 ? waitMs : 0);
   }
 
   #restWhenIdle(): void {

@@ -1,4 +1,4 @@
-import { ApiError, badAnswer, unreachable } from './api-error.ts';
+import { ApiError, badAnswer, isPassingStatus, unreachable } from './api-error.ts';
 
 /** Why there is no socket, or none any more. */
 export interface Loss {
@@ -33,7 +33,7 @@ function mayPass(code: number): boolean {
 /** A socket of the service at `url` was closed, or could not be opened. */
 export function lossOf({ code, reason, fault }: Closed, url: string): Loss {
   const status = statusOf(fault);
-  const isPassing = Number.isNaN(status) ? mayPass(code) : status < 400 || status >= 500 || [408, 425, 429].includes(status);
+  const isPassing = Number.isNaN(status) ? mayPass(code) : isPassingStatus(status);
   if (isPassing) return { error: unreachable(url, causeOf(fault) ?? { code, reason }), isPassing, code };
   const message = `the service at ${url} lets no socket be opened (${[status || code, reason].filter(Boolean).join(': ')})`;
   return { error: new ApiError(nameOf(code, status), message), isPassing, code };

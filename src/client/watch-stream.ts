@@ -26,10 +26,11 @@ export class WatchStream {
       document: documents.watch,
       variables: () => ({ assessmentId, afterVersion: this.#version ?? afterVersion }),
       onData: ({ answer }) => this.#take(updateOf(answer)),
-      // Without an update it has said that there is nothing after `afterVersion`; a version that came was none to end with.
+      // There was nothing to say after `afterVersion`. In any other case an end comes with an update.
       onComplete: () => {
-        if (this.#version === undefined) this.#inbox.end();
-        return this.#version === undefined;
+        const isOver = this.#version === undefined && typeof afterVersion === 'number';
+        if (isOver) this.#inbox.end();
+        return isOver;
       },
       onError: (error) => this.#inbox.end({ error }),
     });

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/client/index.ts';
 import type { AssessmentClientOptions } from '../../src/client/options.ts';
@@ -32,6 +35,22 @@ const end = async (assessmentId: string, updates: AsyncIterable<UpdateView>): Pr
   await bench.direct().cancelAssessment({ assessmentId });
   for await (const { assessment } of updates) expect(assessment.state).toBe('CANCELLED');
 };
+
+/** A server that answers every request for a socket with a status. */
+async function refuseUpgrades(status: number) {
+  let asked = 0;
+  const server = createServer().listen(0, '127.0.0.1');
+  server.on('upgrade', (_, stream) => {
+    asked += 1;
+    stream.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  });
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    asked: () => asked,
+    stop: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
 
 describe('a socket that is closed', () => {
   test.each([1000, 1001, 1011, 1012, 1013, 1014, 3000, 4000, 4408, 4420, 4430, 4431, 4500, 4504])('by %i is opened again', async (code) => {
@@ -109,6 +128,23 @@ describe('a socket that is closed', () => {
     await end(assessmentId, updates);
   });
 
+  test.each([301, 400, 401, 403, 404, 426])('that is refused with status %i is not tried again', async (status) => {
+    const refusing = await refuseUpgrades(status);
+    const error = await refusalOf(bench.clientOf(refusing.url)().watch('x').next());
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({ code: { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN' }[status] ?? `HTTP_${status}` });
+    expect(refusing.asked()).toBe(1);
+    await refusing.stop();
+  });
+
+  test.each([408, 425, 429, 500, 502, 503, 504])('that is refused with status %i is tried again', async (status) => {
+    const refusing = await refuseUpgrades(status);
+    const error = await refusalOf(bench.clientOf(refusing.url)({ connectAttempts: 3, retryBaseMs: 1 }).watch('x').next());
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(refusing.asked()).toBe(3);
+    await refusing.stop();
+  });
+
   test('after its last subscription is not opened again', async () => {
     const { updates } = await begun();
     await updates.return?.();
@@ -142,6 +178,32 @@ describe('what comes on a socket', () => {
     const payload = [{ message: 'The service failed.', extensions: { code: 'INTERNAL', requestId: 'r-1' } }];
     for (const socket of bench.front.sockets) socket.send(JSON.stringify({ type: 'error', id: '1', payload }));
     expect(await refusalOf(updates.next())).toMatchObject({ name: 'ApiError', code: 'INTERNAL', requestId: 'r-1' });
+  });
+
+  test('when the service completes a watch before it has said anything is followed by another subscription', async () => {
+    let completed = false;
+    bench.front.rules.message = (message) => {
+      if (completed || !message.includes('"next"')) return message;
+      completed = true;
+      return '{"type":"complete","id":"1"}';
+    };
+    const assessmentId = await create();
+    const updates = bench.fronted().watch(assessmentId);
+    expect((await updates.next()).value).toMatchObject({ kind: 'SNAPSHOT' });
+    await end(assessmentId, updates);
+  });
+
+  test('when the service completes a feed again and again is given up in the end', async () => {
+    let begun = 0;
+    bench.front.rules.subscription = (id, socket) => {
+      begun += 1;
+      socket.send(JSON.stringify({ type: 'complete', id }));
+      return false;
+    };
+    const error = await refusalOf(bench.fronted({ connectAttempts: 3, retryBaseMs: 1 }).feed().next());
+    bench.front.rules.subscription = () => true;
+    expect(error).toMatchObject({ code: 'OVERLOADED', message: expect.stringMatching(/too early/) });
+    expect(begun).toBe(3);
   });
 
   test('when the service completes a watch that has not ended is followed by another subscription', async () => {

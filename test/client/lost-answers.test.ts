@@ -166,7 +166,7 @@ describe('what stands before the service answers in its place', () => {
   };
   afterEach(() => answerWith());
 
-  test.each([500, 502, 503, 504, 429])('%i passes: what may be done twice is asked again', async (status) => {
+  test.each([500, 502, 503, 504, 408, 425, 429])('%i passes: what may be done twice is asked again', async (status) => {
     const assessmentId = await create();
     answerWith([status, '<h1>Try later</h1>'], [status, '{"error":"later"}']);
     expect(await client.getState(assessmentId)).toMatchObject({ assessmentId });
@@ -180,6 +180,7 @@ describe('what stands before the service answers in its place', () => {
   });
 
   test.each([
+    ['408', [408, 'too slow'] as [number, string]],
     ['429', [429, 'slow down'] as [number, string]],
     ['a service that starts', [503, '{"status":"starting"}'] as [number, string]],
     ['a service that stops', [503, '{"status":"stopping"}'] as [number, string]],

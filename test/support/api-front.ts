@@ -14,6 +14,8 @@ export interface FrontRules {
   request: (document: string) => boolean | Promise<boolean>;
   /** Called with the document before an answer is given back; false: the connection is cut instead, and the answer lost. */
   answer: (document: string) => boolean;
+  /** Called with the id of every subscription that a client begins; false: the service does not hear of it. */
+  subscription: (id: string, socket: WebSocket) => boolean;
   /** Called with every message for a client; what it gives is sent in its place, undefined: nothing. */
   message: (message: string, socket: WebSocket) => string | undefined;
 }
@@ -24,7 +26,7 @@ export interface FrontRules {
  */
 export class ApiFront {
   readonly rules: FrontRules = {
-    ...{ admits: () => true, instead: () => undefined, request: () => true, answer: () => true },
+    ...{ admits: () => true, instead: () => undefined, request: () => true, answer: () => true, subscription: () => true },
     message: (message) => message,
   };
   /** The authorizations of all requests and sockets so far. */
@@ -125,7 +127,8 @@ export class ApiFront {
   }
 
   #heed(data: RawData, client: WebSocket, service: WebSocket): void {
-    const { type, payload } = JSON.parse(String(data)) as { type: string; payload?: { authorization?: string } };
+    const { type, id = '', payload } = JSON.parse(String(data)) as { type: string; id?: string; payload?: { authorization?: string } };
+    if (type === 'subscribe' && !this.rules.subscription(id, client)) return;
     if (type === 'connection_init') {
       this.authorizations.push(payload?.authorization);
       if (!this.rules.admits(payload?.authorization)) {
