@@ -28,7 +28,7 @@ test('the tour of docs/cli.md, run as written', async () => {
   expect(stdout).toContain('\nthe last 5 minutes\n');
   for (const n of [1, 2, 3]) expect(stdout).toMatch(new RegExp(`^\\{"assessmentId":"tour-many-${n}",.*"state":"COMPLETED"`, 'm'));
   expect(stdout.match(/^\S+Z {2}tour-/gm)).toHaveLength(5);
-});
+}, 120_000);
 
 test('every exit code is explained', () => {
   const table = docs.slice(docs.indexOf('## Exit codes'));

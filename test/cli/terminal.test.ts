@@ -108,7 +108,7 @@ test('what others have written cannot control the terminal, nor hide a line end 
       expect(`${out}${err}`, args.join(' ')).not.toMatch(/[^\P{Cc}\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
       expect(`${out}${err}`, args.join(' ')).toMatch(/\\u001b/);
     }
-});
+}, 120_000);
 
 test('colours on a terminal, unless NO_COLOR or --no-color says otherwise; elsewhere none; on a dumb terminal lines for bars', async () => {
   await bench.submit('coloured');
