@@ -33,6 +33,8 @@ const entriesOf = (found: Prisma.Sql): Prisma.Sql => Prisma.sql`(${found} f
 
 const xid = (txid: bigint): Prisma.Sql => Prisma.sql`${String(txid)}::text::xid8`;
 const xids = (txids: readonly bigint[]): Prisma.Sql => Prisma.sql`${txids.map(String)}::text[]::xid8[]`;
+// To be looked up one by one: for a list of some length the planner would rather read the table.
+const eachOf = (txids: readonly bigint[]): Prisma.Sql => Prisma.sql`(select unnest(${xids(txids)}) as txid)`;
 
 /** What has been settled since a point. */
 export interface Fresh extends LogPage {
@@ -52,7 +54,8 @@ export async function readFresh(db: Database, { epoch, firstSeq }: LogEpoch, fro
       select u.seq from (
         select a.seq from assessment_state_audit a where ${isNew}
         union all
-        select a.seq from assessment_state_audit a where a.txid = any(${xids(from.running)}) and a.seq > ${firstSeq}::bigint
+        select a.seq from ${eachOf(from.running)} r cross join lateral (
+          select a.seq from assessment_state_audit a where a.txid = r.txid and a.seq > ${firstSeq}::bigint order by a.seq limit ${most + 1}::int) a
       ) u order by u.seq limit ${most + 1}::int
     ), page as materialized (
       select now.upper::text as "upper", (select count(*)::int from fresh) as "found",
@@ -102,7 +105,8 @@ async function readSmallStep(
       (select a.seq, a.tenant_id from assessment_state_audit a where a.txid >= ${xid(from.xmax)} and a.txid < ${xid(to.xmax)} and ${unread}
         order by a.txid limit ${tooMany}::int)
       union all
-      (select a.seq, a.tenant_id from assessment_state_audit a where a.txid = any(${xids(from.running)}) and ${unread} limit ${tooMany}::int)
+      (select a.seq, a.tenant_id from ${eachOf(from.running)} r cross join lateral (
+        select a.seq, a.tenant_id from assessment_state_audit a where a.txid = r.txid and ${unread} limit ${tooMany}::int) a limit ${tooMany}::int)
     ), size as materialized (select count(*) < ${tooMany}::int as "isSmall" from step),
     found as materialized (
       select l.seq from step l where (select "isSmall" from size) and ${ofTenant(tenantId)} order by l.seq limit ${most}::int
@@ -158,7 +162,8 @@ async function firstSeqOf(db: Database, { firstSeq }: LogEpoch, { from, to, seq 
       select min(a.seq) as seq from assessment_state_audit a
       where a.txid >= ${xid(from.xmax)} and a.txid < ${xid(to.xmax)} and a.seq > ${after}::bigint
       union all
-      select min(a.seq) from assessment_state_audit a where a.txid = any(${xids(from.running)}) and a.seq > ${after}::bigint
+      select min(a.seq) from ${eachOf(from.running)} r cross join lateral (
+        select a.seq from assessment_state_audit a where a.txid = r.txid and a.seq > ${after}::bigint order by a.seq limit 1) a
     ) as lowest`;
   return row.seq === null ? after : BigInt(row.seq) - 1n;
 }

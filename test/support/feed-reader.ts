@@ -13,9 +13,9 @@ export class FeedReader {
   readonly #feed: AsyncIterableIterator<FeedEntry, undefined>;
   readonly #reading: Promise<void>;
 
-  private constructor(store: AssessmentStore, feed: AsyncIterableIterator<FeedEntry, undefined>, before: readonly FeedEntry[]) {
+  private constructor(store: AssessmentStore, feed: AsyncIterableIterator<FeedEntry, undefined>, before: FeedEntry[]) {
     this.store = store;
-    this.told = [...before];
+    this.told = before;
     this.#heard = new Set(before.map(versionOf));
     this.#feed = feed;
     this.#reading = this.#read();
@@ -28,9 +28,10 @@ export class FeedReader {
     input: FeedAssessments = {},
     before: readonly FeedEntry[] = [],
   ): Promise<FeedReader> {
-    const last = before.at(-1);
+    const known = [...before]; // which may grow while the feed is being opened
+    const last = known.at(-1);
     const after = last === undefined ? input.after : updateCursor(last);
-    return new FeedReader(store, await store.feedAssessments({ ...input, after }, actor), before);
+    return new FeedReader(store, await store.feedAssessments({ ...input, after }, actor), known);
   }
 
   /** Waits until it has been told of a version. */
