@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type EventStream, readEventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestApp, type TestApp } from '../support/test-app.ts';
 import { actor } from '../support/test-store.ts';
@@ -13,43 +14,15 @@ afterAll(() => service.stop());
 const document = `subscription ($id: String!) { assessmentUpdated(assessmentId: $id) {
   kind previousState cursor assessment { state version progress resultData auditTrail(last: 1) { nodes { newState } } } } }`;
 
-interface ServerEvent {
-  event: string;
-  data: unknown;
-}
-
-interface Stream {
-  response: Response;
-  /** The events so far; comments that keep the connection alive are left out. */
-  events: ServerEvent[];
-  /** Resolves when the service has ended the stream. */
-  ended: Promise<void>;
-}
-
-async function open(id: string, options: { signal?: AbortSignal; from?: TestApp } = {}): Promise<Stream> {
-  const response = await fetch((options.from ?? service).url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-    body: JSON.stringify({ query: document, variables: { id } }),
-    signal: options.signal ?? null,
-  });
-  const events: ServerEvent[] = [];
-  const read = async (): Promise<void> => {
-    let rest = '';
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) {
-      const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
-      rest = parts.pop() ?? '';
-      for (const part of parts) {
-        const event = /^event: (.*)$/m.exec(part)?.[1];
-        const data = /^data: (.+)$/m.exec(part)?.[1];
-        if (event !== undefined) events.push({ event, data: data === undefined ? undefined : JSON.parse(data) });
-      }
-    }
-  };
-  const ended = read();
-  ended.catch(() => {}); // a test that breaks off does not read to the end
-  return { response, events, ended };
+async function open(id: string, options: { signal?: AbortSignal; from?: TestApp } = {}): Promise<EventStream> {
+  return readEventStream(
+    await fetch((options.from ?? service).url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: document, variables: { id } }),
+      signal: options.signal ?? null,
+    }),
+  );
 }
 
 async function create(): Promise<string> {
