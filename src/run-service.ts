@@ -54,8 +54,8 @@ async function serve(): Promise<void> {
 
   const starting = startApp({ config, log, onFatal: fail });
   stop = async () => (await starting).stop();
+  hurry = () => void starting.then((app) => app.hurry()).catch(() => {}); // that it could not start is told below
   const app = await starting;
-  hurry = () => app.hurry();
   if (!config.ALLOW_UNAUTHENTICATED) log.info({}, 'there is no authentication: serving this machine only');
   log.info({}, `AssessmentStore is ready: the GraphQL API is at ${app.url}`);
 }

@@ -7,6 +7,8 @@ export const closeCodes = {
   goingAway: 1001,
   /** A binary message. */
   notText: 1003,
+  /** Too much before `connection_init`; of WebSocket itself also any message that is too large. */
+  tooLarge: 1009,
   /** The client does not read. */
   slowClient: 4420,
   /** This process has as many sockets as it may. */

@@ -24,19 +24,18 @@ const leastAtOnce = 10;
 
 /**
  * Closes long connections a few at a time, so that their clients do not all connect to the other instances in the same moment. With few
- * of them, and nobody who has to notice, it is over at once. Those on which a change is under way come last.
+ * of them, and nobody who has to notice, it is over at once. Those on which a change is under way are left until it has been answered.
  */
 export async function drain({ open, windowMs, isWatched, hurry }: DrainOptions): Promise<void> {
   const began = performance.now();
   const left = (): number => (hurry.aborted ? 0 : began + windowMs - performance.now());
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: hurry }).catch(() => {});
   if (isWatched) await pause(windowMs / 2);
-  for (let all = open(); all.length > 0 && left() > 0; all = open()) {
+  for (let all = open(); left() > 0 && (isWatched || all.length > 0); all = open()) {
     for (const connection of dueNow(all, left())) connection.leave();
     await pause(Math.min(tickMs, left()));
   }
-  for (const connection of open()) connection.leave();
-  if (isWatched) await pause(Math.max(0, left()));
+  for (const connection of open()) if (!connection.isChanging) connection.leave();
 }
 
 function dueNow(all: readonly LongConnection[], leftMs: number): LongConnection[] {

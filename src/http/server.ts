@@ -46,6 +46,8 @@ const protectiveHeaders = [
 const keepAliveMs = 65_000;
 /** For a whole request, in milliseconds; for its headers `slowClientMs` are enough. */
 const longestRequestMs = 300_000;
+/** A body of so many bytes is cheaper to read to its end than a new connection. */
+const shortBytes = 64 * 1024;
 const clientRequestId = /^[\w.:-]{1,128}$/;
 
 /** The HTTP server: GraphQL, WebSocket upgrades on the same path, and health. It listens before the service is ready, and says so. */
@@ -113,7 +115,7 @@ export class HttpServer {
   }
 
   /**
-   * Says that it is not ready, takes no more sockets, and closes those that are open, and event streams, a few at a time; goes on serving
+   * Says that it is not ready, takes no more sockets and event streams, and closes those that are open a few at a time; goes on serving
    * requests meanwhile. Resolves when all are closed, or after `windowMs` milliseconds where somebody asks for readiness.
    */
   async drain(windowMs: number, hurry: AbortSignal): Promise<void> {
@@ -157,6 +159,7 @@ export class HttpServer {
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') this.#readiness.asked();
     if (this.#service === undefined || this.#phase === 'stopping') return this.#answerNotReady(response);
+    if (this.#phase === 'draining' && asksForEvents(request)) return this.#answerNotReady(response);
     // A connection that is kept would be closed sooner or later in the moment that the next request is sent.
     if (this.#phase === 'draining') response.setHeader('connection', 'close');
     if (path === '/health/ready')
@@ -167,7 +170,7 @@ export class HttpServer {
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
     const place = this.#service.limits.takeOperation(this.#service.actorOf(request));
-    if (typeof place !== 'function') return answerExcess(response, place);
+    if (typeof place !== 'function') return answerExcess(request, response, place);
     response.once('close', place);
     cutOffWhenStuck(request, response, this.#options.slowClientMs);
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
@@ -190,6 +193,9 @@ export class HttpServer {
   }
 }
 
+/** Whether a client takes nothing but a stream of events, and comes back by itself; others name it among what they could take. */
+const asksForEvents = ({ headers: { accept } }: IncomingMessage): boolean => accept?.trim().startsWith('text/event-stream') ?? false;
+
 const timeLimits = (slowClientMs: number, lookMs: number) => ({
   headersTimeout: slowClientMs,
   requestTimeout: Math.max(slowClientMs, longestRequestMs),
@@ -202,10 +208,13 @@ function answerRefusedBody(response: ServerResponse, { status, code, message }: 
   answerJson(response, status, { errors: [{ message, extensions: { code } }] }, { connection: 'close' });
 }
 
-function answerExcess(response: ServerResponse, excess: Excess): void {
+function answerExcess(request: IncomingMessage, response: ServerResponse, excess: Excess): void {
   const error = tooManyOperations(excess);
   const status = error.extensions['code'] === 'OVERLOADED' ? 503 : 429;
-  answerJson(response, status, { errors: [error] }, { connection: 'close', 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) });
+  const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  // Closed with a body on its way, the connection would be reset, and the answer lost: a short one is let in.
+  const isShort = Number(request.headers['content-length'] ?? (request.method === 'POST' ? Number.POSITIVE_INFINITY : 0)) <= shortBytes;
+  answerJson(response, status, { errors: [error] }, isShort ? headers : { ...headers, connection: 'close' });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

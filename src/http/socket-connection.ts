@@ -5,6 +5,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { Logger } from '../store/index.ts';
 import type { SendBatch } from './batch-sends.ts';
 import { closeCodes } from './close-codes.ts';
+import { limitArrivals } from './limit-arrivals.ts';
 import { ReadProof, type ReadProofOptions, strideBytes } from './read-proof.ts';
 import type { WaitingForRoom } from './subscription.ts';
 import { textFrame } from './text-frame.ts';
@@ -16,23 +17,28 @@ export interface SocketConnectionOptions {
   request: IncomingMessage;
   sends: SendBatch;
   proof: ReadProofOptions;
-  /** With so many bytes unsent, a client that asks for more is closed. */
+  /** With so many bytes unsent, nothing is added: the client is closed. */
   maxUnsentBytes: number;
   log: Logger;
 }
 
 /** How long a client whose socket is closed may read nothing before its connection is cut off, in milliseconds. */
 const goodbyeMs = 3_000;
+/** So much a client may send before it has said who it is, in bytes: a token fits, many times. */
+const strangerBytes = 64 * 1024;
 
 /** One open WebSocket, as graphql-ws uses it: messages that come in, messages that go out, whether its client reads, and its end. */
 export class SocketConnection implements ProtocolSocket {
   readonly #options: SocketConnectionOptions;
   readonly #socket: WebSocket;
   readonly #proof: ReadProof;
-  readonly #whenClosed: ((code: number, reason: string) => void)[] = [];
+  readonly #whenClosed: (() => void)[] = [];
   readonly #waiting: WaitingForRoom[] = [];
   /** How many of those who wait have waited since before the last look. */
   #waitingLong = 0;
+  readonly #unlimit: () => void;
+  #leaving = false;
+  #heeds = true;
 
   constructor(options: SocketConnectionOptions) {
     const { socket, stream, sends, proof, log } = options;
@@ -44,7 +50,11 @@ export class SocketConnection implements ProtocolSocket {
     });
     socket.on('pong', (payload) => this.#proof.pong(String(payload)));
     stream.on('drain', () => this.#makeRoom());
-    socket.once('close', (code, reason) => this.#end(code, String(reason)));
+    socket.once('close', () => this.#leave());
+    this.#unlimit = limitArrivals(stream, strangerBytes, () => {
+      this.close(closeCodes.tooLarge, `More than ${strangerBytes} bytes before connection_init`);
+      socket.pause(); // or the rest would be kept until the message is whole
+    });
     // What a client did wrong, such as too large a message; ws closes the socket by itself.
     socket.on('error', (error) => {
       log.debug({ err: error }, 'a socket broke off');
@@ -60,6 +70,7 @@ export class SocketConnection implements ProtocolSocket {
     return this.#socket.protocol;
   }
 
+  /** Whether messages can still be sent. */
   get isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
   }
@@ -86,6 +97,8 @@ export class SocketConnection implements ProtocolSocket {
 
   /** As `send`, without a promise: calls back instead. A large message goes in several frames, with pings between them. */
   write(message: string | Buffer, taken?: () => void): void {
+    const { maxUnsentBytes } = this.#options;
+    if (this.unsentBytes > maxUnsentBytes) this.close(closeCodes.slowClient, `More than ${maxUnsentBytes} bytes are waiting to be read`);
     if (!this.isOpen) taken?.();
     else if (message.length < strideBytes) this.#frame(message, true, taken);
     else {
@@ -115,22 +128,30 @@ export class SocketConnection implements ProtocolSocket {
     this.#options.log.debug({ code, reason }, 'a socket is closed');
     this.#socket.close(code, reason);
     this.#leave();
-    this.#end(code, reason);
+  }
+
+  /** Takes messages of any allowed size from now on: it is known who sends them. */
+  trust(): void {
+    this.#unlimit();
+  }
+
+  /** Takes no more messages. */
+  ignore(): void {
+    this.#heeds = false;
   }
 
   onMessage(handle: (message: string) => Promise<void>): void {
     this.#socket.on('message', (data: RawData, isBinary: boolean) => {
-      if (!this.isOpen) return;
-      const { maxUnsentBytes } = this.#options;
+      if (!this.isOpen || !this.#heeds) return;
       if (isBinary) this.close(closeCodes.notText, 'Messages must be text');
-      else if (this.unsentBytes > maxUnsentBytes)
-        this.close(closeCodes.slowClient, `More than ${maxUnsentBytes} bytes are waiting to be read`);
       else handle(String(data)).catch((error: unknown) => this.#refuse(error));
     });
   }
 
   /** To be called every so often: keeps the connection alive, and closes it when its client does not read. */
   look(elapsedMs: number): void {
+    // Where the client began to close, ws tells of that only when the connection is gone.
+    if (!this.isOpen) this.#leave();
     if (!this.isOpen) return;
     for (let index = 0; index < this.#waitingLong; index++) this.#waiting[index]?.rest();
     this.#waitingLong = this.#waiting.length;
@@ -138,14 +159,16 @@ export class SocketConnection implements ProtocolSocket {
     this.close(closeCodes.slowClient, `Nothing was read for ${this.#options.proof.slowClientMs} ms`);
   }
 
-  /** Calls back once, as soon as the socket begins to close, by either side, or breaks off: nothing can be sent any more. */
-  onClosed(callback: (code: number, reason: string) => void): void {
-    this.#whenClosed.push(callback);
+  /** Calls back once the socket closes, whoever began that, or has broken off: nothing can be sent any more. */
+  onClosed(callback: () => void): void {
+    if (this.#leaving) callback();
+    else this.#whenClosed.push(callback);
   }
 
   /** Calls back when the connection is gone. */
   onGone(callback: () => void): void {
-    this.#socket.once('close', callback);
+    if (this.#socket.readyState === this.#socket.CLOSED) callback();
+    else this.#socket.once('close', callback);
   }
 
   #frame(data: string | Buffer, fin: boolean, taken?: () => void): void {
@@ -171,17 +194,17 @@ export class SocketConnection implements ProtocolSocket {
     }
   }
 
-  /** Cuts the connection off as soon as its client does not go on reading towards the close. ws does so after 30 s in any case. */
+  /** Tells that it closes, and cuts the connection off as soon as its client does not go on reading towards the close. */
   #leave(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    for (const callback of this.#whenClosed.splice(0)) callback();
+    if (this.#socket.readyState === this.#socket.CLOSED) return;
     let proved = this.#proof.count;
     const looking = setInterval(() => {
       if (this.#proof.count === proved) this.#socket.terminate();
       proved = this.#proof.count;
     }, goodbyeMs);
     this.#socket.once('close', () => clearInterval(looking));
-  }
-
-  #end(code: number, reason: string): void {
-    for (const callback of this.#whenClosed.splice(0)) callback(code, reason);
   }
 }

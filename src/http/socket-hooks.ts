@@ -63,7 +63,6 @@ export function socketHooks(options: SocketHooksOptions): SocketHooks {
       return requestErrorsOf(errors).map((error) => withoutHttpStatus(toClientError(error, options)).toJSON());
     },
     onComplete: ({ extra }, id, payload) => extra.operations.end(id, payload),
-    onClose: ({ extra }) => extra.operations.close(),
   };
 }
 

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Actor } from '../store/index.ts';
 import { SendBatch } from './batch-sends.ts';
 import { closeCodes } from './close-codes.ts';
-import { type Limits, placeOf } from './limits.ts';
+import { type Excess, type Limits, placeOf, type Release } from './limits.ts';
 import type { ReadProofOptions } from './read-proof.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { SocketConnection } from './socket-connection.ts';
@@ -21,10 +22,15 @@ export interface SocketsOptions extends SocketHooksOptions {
   limits: Limits;
   /** Largest message, in bytes. */
   maxMessageBytes: number;
-  /** With so many bytes unsent, a client that asks for more is closed. */
+  /** With so many bytes unsent, nothing is added: the client is closed. */
   maxUnsentBytes: number;
   proof: ReadProofOptions;
 }
+
+// Without compression, which would cost memory for every socket, and a message of its own for everybody who is told the same.
+const serverOptions = { noServer: true, clientTracking: false, perMessageDeflate: false, handleProtocols } as const;
+/** How often a stop looks whether changes have been answered, in milliseconds. */
+const stopLookMs = 20;
 
 /** GraphQL over WebSocket (graphql-transport-ws), through the same pipeline as HTTP. */
 export class Sockets {
@@ -33,12 +39,14 @@ export class Sockets {
   readonly #protocol: ReturnType<typeof makeServer>;
   readonly #sends = new SendBatch();
   readonly #open = new Set<SocketSession>();
+  /** Of these those that have not sent `connection_init`, the oldest first. */
+  readonly #strangers = new Set<SocketSession>();
   readonly #lookMs: number;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SocketsOptions) {
     this.#options = options;
-    this.#server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: options.maxMessageBytes, handleProtocols });
+    this.#server = new WebSocketServer({ ...serverOptions, maxPayload: options.maxMessageBytes });
     this.#protocol = makeServer(socketHooks(options));
     this.#lookMs = Math.max(1, Math.min(4_000, options.proof.keepAliveMs, options.proof.slowClientMs) / 4);
   }
@@ -72,33 +80,54 @@ export class Sockets {
     return [...this.#open].filter(({ connection }) => connection.isOpen);
   }
 
-  /** Closes every socket, and resolves when all are closed. */
+  /**
+   * Closes every socket, those with a change under way as soon as it has been answered; resolves when all connections are gone. Somebody
+   * else has to cut off those that take too long.
+   */
   async stop(): Promise<void> {
+    for (const { connection } of this.#open) connection.ignore();
+    while (this.#open.size > 0) {
+      for (const session of this.open()) if (!session.isChanging) session.leave();
+      await sleep(stopLookMs);
+    }
     clearInterval(this.#timer);
-    await Promise.all(
-      [...this.#open].map((session) => {
-        const gone = new Promise<void>((resolve) => session.connection.onGone(resolve));
-        session.leave();
-        return gone;
-      }),
-    );
   }
 
   #begin(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
-    const { limits, actorOf } = this.#options;
+    const { limits, actorOf, log } = this.#options;
     const connection = new SocketConnection({ ...this.#options, socket, stream, request, sends: this.#sends });
-    const place = limits.takeSocket();
+    const place = this.#takePlace();
     if (typeof place !== 'function') {
       connection.close(closeCodes.tooManySockets, `Too many sockets ${placeOf(place)}`);
       return;
     }
-    const session = new SocketSession(connection, actorOf(request), limits);
+    const onAdmitted = (): void => void this.#strangers.delete(session);
+    const session = new SocketSession({ connection, actor: actorOf(request), limits, place, onAdmitted });
     this.#open.add(session);
+    this.#strangers.add(session);
+    connection.onClosed(() => {
+      this.#strangers.delete(session);
+      session.operations.close();
+    });
     connection.onGone(() => {
       this.#open.delete(session);
-      place();
+      session.givePlace();
     });
-    connection.onClosed(this.#protocol.opened(connection, session));
+    const closed = this.#protocol.opened(connection, session);
+    connection.onClosed(
+      () => void closed().catch((error: unknown) => log.error({ err: error }, 'what ran on a socket could not be ended')),
+    );
+  }
+
+  /** A place for one more socket; where there is none, that of the one which has waited longest without saying who it is. */
+  #takePlace(): Release | Excess {
+    const place = this.#options.limits.takeSocket();
+    if (typeof place === 'function') return place;
+    const [oldest] = this.#strangers;
+    if (oldest === undefined) return place;
+    oldest.connection.close(closeCodes.tooManySockets, `Too many sockets ${placeOf(place)}`);
+    oldest.givePlace();
+    return this.#options.limits.takeSocket();
   }
 
   // A page of another site could otherwise talk to the service in its visitor's name. Programs send no Origin.

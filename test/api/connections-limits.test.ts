@@ -168,3 +168,20 @@ test.each([
   expect((await service.send('{ __typename }')).status).toBe(200);
   for (const bare of open) bare?.socket.close();
 });
+
+test('who has not sent connection_init keeps nobody out: the one that has waited longest gives way', async () => {
+  await start({ MAX_SOCKETS: 4, SOCKET_INIT_MS: 600_000 });
+  const known = await eventually('there is room', admitted);
+  const strangers: BareSocket[] = [];
+  for (let number = 0; number < 6; number++) strangers.push(await openBareSocket(service.url));
+  const closed = { code: 4430, reason: 'Too many sockets in this process: 4' };
+  for (const { closed: given } of strangers.slice(0, 3)) expect(await given).toEqual(closed);
+  for (const stranger of strangers.slice(3)) {
+    stranger.say({ type: 'connection_init' });
+    await stranger.heard('connection_ack');
+  }
+  expect(await (await openBareSocket(service.url)).closed).toEqual(closed);
+  known.say({ id: '1', type: 'subscribe', payload: { query: updated } });
+  await known.heard('next');
+  for (const { socket } of [known, ...strangers]) socket.close();
+});

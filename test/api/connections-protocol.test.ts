@@ -7,7 +7,9 @@ import { openRawSocket, type RawSocket } from '../support/raw-socket.ts';
 import { startTestApp, type TestApp } from '../support/test-app.ts';
 import { actor } from '../support/test-store.ts';
 
-const maxMessageBytes = 64 * 1024;
+const maxMessageBytes = 1024 * 1024;
+/** So much may come before init. */
+const strangerBytes = 64 * 1024;
 const init = { type: 'connection_init' };
 const subscribe = (id: string, query = 'subscription { assessmentUpdated(assessmentId: "a") { kind } }') => ({
   ...{ id, type: 'subscribe' },
@@ -94,7 +96,7 @@ const afterInit: Case[] = [
   {
     what: 'a message that is too large, in small parts',
     say: ({ socket }) => {
-      for (let part = 0; part < 70; part++) socket.send(' '.repeat(1_024), { fin: false });
+      for (let part = 0; part < 70; part++) socket.send(' '.repeat(16_384), { fin: false });
     },
     closed: { code: 1009 },
   },
@@ -135,6 +137,34 @@ test.each(beforeInit)('before init: $what closes the socket with $closed.code', 
 test.each(afterInit)('after init: $what closes the socket with $closed.code', async (wrong) => {
   expect(await closedAfter(wrong, acknowledged)).toMatchObject(wrong.closed);
   await nothingElseHappened();
+});
+
+test.each([
+  ['one message', ({ socket }: BareSocket) => socket.send(' '.repeat(10 * strangerBytes))],
+  ['one that never ends', ({ socket }: BareSocket) => socket.send(' '.repeat(10 * strangerBytes), { fin: false })],
+  [
+    'many that are nothing',
+    ({ say }: BareSocket) => {
+      for (let number = 0; number < 3_000; number++) say({ type: 'ping', payload: {} });
+    },
+  ],
+])('before init there is room for 64 KiB, and no more (%s), and then for as much as ever', async (_, send) => {
+  const bare = await openBareSocket(service.url);
+  send(bare);
+  expect(await bare.closed).toEqual({ code: 1009, reason: `More than ${strangerBytes} bytes before connection_init` });
+  const other = await openBareSocket(service.url);
+  other.say({ ...init, payload: { token: 'x'.repeat(strangerBytes - 1_000) } });
+  await other.heard('connection_ack');
+  other.say(subscribe('1', `{ __typename } #${'x'.repeat(maxMessageBytes - 1_000)}`));
+  await other.heard('complete');
+  other.socket.close();
+  await nothingElseHappened();
+});
+
+test('sockets are not compressed, whatever their clients offer', async () => {
+  const bare = await openBareSocket(service.url, { perMessageDeflate: true });
+  expect(bare.socket.extensions).toBe('');
+  bare.socket.close();
 });
 
 test('a socket of the older protocol is not spoken to', async () => {

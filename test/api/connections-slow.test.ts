@@ -81,11 +81,7 @@ test('a client that never reads again does not keep its place', async () => {
   const full = await startTestApp({ KEEPALIVE_MS: keepAliveMs, SLOW_CLIENT_MS: slowClientMs, MAX_SOCKETS: 1 });
   const stopped = await openRawSocket(full.url);
   stopped.socket.pause();
-  const next = await eventually('there is room', async () => {
-    const bare = await openBareSocket(full.url);
-    bare.say({ type: 'connection_init' });
-    return Promise.race([bare.heard('connection_ack').then(() => bare), bare.closed.then(() => undefined)]);
-  });
+  const next = await eventually('there is room', () => openRawSocket(full.url).catch(() => undefined));
   expect(stopped.socket.readyState).toBe(stopped.socket.OPEN); // it has not even noticed
   next.socket.close();
   stopped.socket.terminate();
@@ -180,22 +176,42 @@ test('pongs that nobody asked for prove nothing', async () => {
   await watching(0);
 });
 
-test('a client that asks and asks and does not read is closed long before its time is up', async () => {
+test.each([
+  ['pongs', () => ({ type: 'ping', payload: { text: 'x'.repeat(50_000) } })],
+  ['answers', () => ({ id: randomUUID(), type: 'subscribe', payload: { query: documents.answer, variables: { id: 'a' } } })],
+] as const)('a client that asks for more and more %s and does not read is closed long before its time is up', async (_, message) => {
   const patient = await startTestApp({ KEEPALIVE_MS: keepAliveMs, SLOW_CLIENT_MS: 600_000, MAX_UNREAD_BYTES: maxUnreadBytes });
+  await patient.app.store.createAssessment({ assessmentId: 'a', type: 'HEALTH', metadata: { text: 'x'.repeat(bodyBytes) } }, actor);
   const bare = await openBareSocket(patient.url);
   bare.say({ type: 'connection_init' });
   await bare.heard('connection_ack');
   bare.socket.pause();
-  const ping = { type: 'ping', payload: { text: 'x'.repeat(50_000) } };
   const closing = `More than ${maxUnreadBytes} bytes are waiting to be read`;
   await eventually('it is closed', () => {
-    bare.say(ping);
+    bare.say(message());
     return patient.logged.some((line) => line.includes(closing));
   });
   bare.socket.resume();
   const { code, reason } = await bare.closed;
   // Cut off where it reads on too late to see the code.
   if (code !== 1006) expect({ code, reason }).toEqual({ code: 4420, reason: closing });
+  await patient.stop();
+});
+
+test('a client that closes, and does not read what it was sent before, is let go of and cut off', async () => {
+  const patient = await startTestApp({ KEEPALIVE_MS: keepAliveMs, SLOW_CLIENT_MS: 600_000, MAX_SOCKETS: 1 });
+  await patient.app.store.createAssessment({ assessmentId: 'a', type: 'HEALTH', metadata: { text: 'x'.repeat(bodyBytes) } }, actor);
+  const raw = await openRawSocket(patient.url);
+  raw.subscribe('1', documents.large, { variables: { id: 'a' } });
+  await raw.received('1', 'next');
+  raw.socket.pause();
+  for (let number = 0; number < 20; number++) raw.subscribe(`more-${number}`, documents.answer, { variables: { id: 'a' } });
+  await eventually('it watches', () => patient.app.store.watching === 1);
+  raw.socket.close();
+  await eventually('nothing is watched for it', () => patient.app.store.watching === 0);
+  const next = await eventually('its place is free', () => openRawSocket(patient.url).catch(() => undefined));
+  next.socket.close();
+  raw.socket.terminate();
   await patient.stop();
 });
 

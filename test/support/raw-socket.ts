@@ -25,7 +25,7 @@ export interface RawSocket {
   closed: Promise<number>;
 }
 
-/** Connects and is acknowledged. `url` is that of the service over HTTP. */
+/** Connects and is acknowledged, or throws where it is closed instead. `url` is that of the service over HTTP. */
 export async function openRawSocket(url: string, options: ClientOptions = {}): Promise<RawSocket> {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
   const messages: Message[] = [];
@@ -35,7 +35,9 @@ export async function openRawSocket(url: string, options: ClientOptions = {}): P
   socket.on('error', () => {}); // what it leads to is seen in `closed`
   const send = (message: object): void => socket.send(JSON.stringify(message));
   send({ type: 'connection_init' });
-  await eventually('the socket is acknowledged', () => messages.some(({ type }) => type === 'connection_ack'));
+  const refused = closed.then((code) => Promise.reject(new Error(`the socket is closed with ${code}, not acknowledged`)));
+  refused.catch(() => {}); // it may well be closed later
+  await Promise.race([eventually('the socket is acknowledged', () => messages.some(({ type }) => type === 'connection_ack')), refused]);
   return {
     ...{ socket, messages, closed },
     subscribe: (id, query, payload = {}) => send({ id, type: 'subscribe', payload: { query, ...payload } }),
