@@ -1,10 +1,7 @@
-/** Most bytes whose count fits into two bytes. */
-export const maxFrameBytes = 65_535;
-
 /**
  * A text message in one frame, as a server sends it (RFC 6455, 5.2). `ws` hands over the head of a frame and its text apart: one buffer costs
  * the system a quarter less.
- * @param parts at most {@link maxFrameBytes} in all
+ * @param parts at most 65,535 bytes in all: their count has to fit into two bytes
  */
 export function textFrame(parts: readonly Buffer[]): Buffer {
   let length = 0;
