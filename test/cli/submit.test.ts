@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { actor, type CliBench, startCliBench } from './cli-bench.ts';
 import { valuesOf } from './cli-process.ts';
@@ -35,6 +35,7 @@ test('every option of a request arrives', async () => {
 test('--metadata from a file, and from standard input', async () => {
   const file = join(tmpdir(), `assessment-store-cli-${process.pid}.json`);
   await writeFile(file, '{ "from": "a file" }');
+  onTestFinished(() => rm(file));
   expect(await bench.run(['submit', '--type', 'health', '--id', 'from-file', '--metadata', `@${file}`])).toMatchObject({ code: 0 });
   expect(await stateOf('from-file')).toMatchObject({ requestData: { metadata: { from: 'a file' } } });
   expect(
