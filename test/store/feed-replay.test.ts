@@ -5,6 +5,7 @@ import { migrate } from '../../src/database/migrate.ts';
 import { listMigrationNames } from '../../src/database/migrations-folder.ts';
 import { type Assessment, type FeedEntry, openStore } from '../../src/store/index.ts';
 import { createDatabase, runSql, writeMigrations } from '../database/scratch.ts';
+import { eventually } from '../support/eventually.ts';
 import { FeedReader } from '../support/feed-reader.ts';
 import { TestLog } from '../support/test-log.ts';
 import { actor, startTestStore, type TestStore } from '../support/test-store.ts';
@@ -50,7 +51,11 @@ describe('a replayed update', () => {
     await store.heartbeat({ workerId: 'w1', claimTokens: [first], leaseMs: 120_000 }, actor);
     await note(store.updateProgress({ assessmentId: id, progress: 20, claimToken: first }, actor));
     await note(store.failAssessment({ assessmentId: id, error: 'once', retryable: true, claimToken: first }, actor));
-    while ((await store.maintenance.readyRetries()) === 0);
+    await eventually('the retry is due', async () => {
+      await store.maintenance.readyRetries(); // or the store itself has, which knows when it is due
+      const { rows } = await psql.query<{ ready: boolean }>('select ready from assessment_states where assessment_id = $1', [id]);
+      return rows[0]?.ready;
+    });
     const second = await claim('w2');
     await store.releaseAssessments({ workerId: 'w2', claimTokens: [second] }, actor);
     const third = await claim('w3');
