@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { Turns } from './turns.ts';
 
 export interface CoalescerOptions<Item, Outcome> {
   /** Runs one statement for all items; outcomes in the order of the items. A rejection means that nothing was done. */
@@ -33,15 +34,15 @@ export class Coalescer<Item, Outcome> {
   readonly #options: Required<CoalescerOptions<Item, Outcome>>;
   readonly #loader: DataLoader<Item, Outcome>;
   readonly #tails = new Map<string, Promise<unknown>>();
-  readonly #gathering: (() => void)[] = [];
-  #underWay = 0;
+  readonly #turns: Turns;
 
   constructor(options: CoalescerOptions<Item, Outcome>) {
     this.#options = { maxItems: 500, maxBytes: 4 * 1024 * 1024, ...options };
+    this.#turns = new Turns(this.#options.concurrency);
     this.#loader = new DataLoader((items) => this.#dispatch(items), {
       cache: false,
       maxBatchSize: this.#options.maxItems,
-      batchScheduleFn: (send) => this.#schedule(send),
+      batchScheduleFn: (send) => this.#turns.take(send),
     });
   }
 
@@ -57,27 +58,11 @@ export class Coalescer<Item, Outcome> {
     return outcome;
   }
 
-  #schedule(send: () => void): void {
-    if (this.#underWay >= this.#options.concurrency) {
-      this.#gathering.push(send);
-      return;
-    }
-    this.#underWay++;
-    // After the promise jobs of this tick, so that callers who go on at the same moment share the statement.
-    setImmediate(send);
-  }
-
-  #release(): void {
-    const send = this.#gathering.shift();
-    if (send === undefined) this.#underWay--;
-    else send();
-  }
-
   // The loader adopts the promises, so each caller is answered as soon as its own item is decided.
   #dispatch(items: readonly Item[]): Promise<Outcome[]> {
     const waiting: Waiting<Item, Outcome>[] = [];
     const outcomes = items.map((item) => new Promise<Outcome>((settle, fail) => void waiting.push({ item, settle, fail })));
-    void this.#send(waiting).finally(() => this.#release());
+    void this.#send(waiting).finally(() => this.#turns.done());
     return Promise.resolve(outcomes as unknown as Outcome[]);
   }
 

@@ -1,6 +1,5 @@
-import DataLoader from 'dataloader';
 import { announce, type Change } from './announce.ts';
-import { type Actor, type Assessment, type AssessmentKey, type AssessmentWithData, keyString } from './assessment.ts';
+import type { Actor, Assessment, AssessmentWithData } from './assessment.ts';
 import { type AuditEntry, auditWindow, readAuditTrails } from './audit-trail.ts';
 import type {
   BatchCancelAssessments,
@@ -34,6 +33,7 @@ import {
   type StartProcessing,
   type UpdateProgress,
 } from './inputs.ts';
+import { latestReader } from './latest-reader.ts';
 import { countAssessments, type ListAssessments, listAssessments } from './list-assessments.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 import { encodePlace } from './log-place.ts';
@@ -178,11 +178,7 @@ export class AssessmentStore {
         indexer.wake();
       },
     });
-    const latest = new DataLoader<AssessmentKey, Assessment | undefined>((keys) => this.#readInOrder(keys), {
-      cache: false,
-      maxBatchSize: 1_000,
-    });
-    this.#waiting = new Waiting({ hub, cache, read: (key) => latest.load(key), changesSince: (known) => changesSince(db, known) });
+    this.#waiting = new Waiting({ hub, cache, read: latestReader(db), changesSince: (known) => changesSince(db, known) });
   }
 
   /** Lets the commands under way finish, ends every wait with an UnavailableError, and closes the connections. */
@@ -404,11 +400,6 @@ export class AssessmentStore {
   /** The pool, for Prisma's own queries. */
   get database(): Database {
     return this.#parts.db;
-  }
-
-  async #readInOrder(keys: readonly AssessmentKey[]): Promise<(Assessment | undefined)[]> {
-    const rows = new Map((await readByKeys(this.#parts.db, keys)).map((row) => [keyString(row), row]));
-    return keys.map((key) => rows.get(keyString(key)));
   }
 
   async #close(): Promise<void> {

@@ -190,3 +190,17 @@ describe('an instance where nothing happens', () => {
     expect(asked(statements)).toEqual(['readQueueStatus']);
   });
 });
+
+test('thousands of watches that begin one after another share their reads', async () => {
+  const { store, statements } = await openAnother({ reconcileMs: never });
+  const ids = await Promise.all(Array.from({ length: 20 }, begun));
+  const begins: Promise<unknown>[] = [];
+  for (let turn = 0; turn < 200; turn++) {
+    for (const assessmentId of ids.slice(0, 10)) begins.push(store.watchAssessment({ assessmentId, afterVersion: 2 }, actor));
+    await new Promise(setImmediate);
+  }
+  await Promise.all(begins);
+  expect(store.watching).toBe(2_000);
+  expect(statements.length).toBeLessThan(100);
+  expect(new Set(asked(statements))).toEqual(new Set(['readByKeys']));
+});
