@@ -22,6 +22,8 @@ const AssessmentUpdate = builder.objectRef<Update>('AssessmentUpdate').implement
   }),
 });
 
+// The answer to an update is shared by all who select the same with the same rights, whatever the arguments of their subscriptions: what resolves
+// these fields must not look at the arguments.
 builder.subscriptionType({
   description: 'Changes as they happen, over graphql-transport-ws on the same path, or as server-sent events.',
   fields: (t) => ({
