@@ -3,11 +3,13 @@ import { afterAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { Balancer } from '../support/balancer.ts';
 import { eventually } from '../support/eventually.ts';
+import { EventFeed, type MovingFeed, SocketFeed } from '../support/moving-feeds.ts';
 import { endServices, sendTo, startService } from '../support/service-process.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 
 const waiters = 200;
 const writers = 8;
+const feedsOfEach = 8;
 /** The first half is for the load balancer, the second for the sockets. */
 const drainMs = 3_000;
 
@@ -92,12 +94,32 @@ class Writers {
   }
 }
 
-test('an instance that is stopped under load: its waiters go on at the other one, a few at a time, and no request fails', async () => {
+/** Each feed has every version once, and those of each assessment in order. */
+function expectWhole(feeds: readonly MovingFeed[], versions: readonly string[]): void {
+  const expected = versions.toSorted();
+  for (const feed of feeds) {
+    expect(feed.refusals).toEqual([]);
+    expect(feed.versions.toSorted()).toEqual(expected);
+    const latest = new Map<string, number>();
+    for (const name of feed.versions) {
+      const [id = '', version] = name.split(' ');
+      expect(Number(version), `${name} after ${latest.get(id)}`).toBe((latest.get(id) ?? 0) + 1);
+      latest.set(id, Number(version));
+    }
+  }
+}
+
+test('an instance that is stopped under load: waiters and feeds go on at the other one, a few at a time, and no request fails', async () => {
   const database = await createTestDatabase();
   const environment = { DATABASE_URL: database.url, DRAIN_MS: String(drainMs), RECONCILE_MS: '200' };
   const instances = [startService(environment), startService(environment)] as const;
   const urls = [await instances[0].ready(), await instances[1].ready()] as const;
   const balancer = await Balancer.before(urls);
+  const { data } = await sendTo<{ feedCursor: string }>(balancer.url, '{ feedCursor }');
+  // Each kind by itself: the load balancer sends every other connection to each instance.
+  const feeds = [SocketFeed, EventFeed].flatMap((Feed) =>
+    Array.from({ length: feedsOfEach }, () => new Feed(balancer.url, data.feedCursor).start()),
+  );
   const ids = Array.from({ length: waiters }, (_, number) => `drain-${number}`);
   for (const id of ids) {
     await sendTo(balancer.url, create, { id });
@@ -122,6 +144,17 @@ test('an instance that is stopped under load: its waiters go on at the other one
   expect(await overHttp).toEqual({ data: { waitForAssessment: { assessment: { state: 'COMPLETED' } } } });
   expect(load.failures).toEqual([]);
   for (const { versions } of all) expect(versions).toEqual(versions.toSorted((a, b) => a - b));
+
+  const psql = await database.connect();
+  const { rows } = await psql.query<{ name: string }>("select assessment_id || ' ' || version_to as name from assessment_state_audit");
+  await eventually('the feeds have caught up', () => feeds.every(({ versions }) => versions.length >= rows.length), 30_000);
+  for (const feed of feeds) await feed.stop();
+  expectWhole(
+    feeds,
+    rows.map(({ name }) => name),
+  );
+  expect(feeds.filter((feed) => feed instanceof SocketFeed && feed.pieces > 1).length).toBeGreaterThan(0);
+  expect(feeds.filter((feed) => feed instanceof EventFeed && feed.pieces > 1).length).toBeGreaterThan(0);
 
   // Those of the stopped instance were told to go, none was cut off, and they did not all come back in the same moment.
   const moved = all.filter(({ connections }) => connections > 1);

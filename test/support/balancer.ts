@@ -3,17 +3,19 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** How often it asks whether an instance is ready, in milliseconds. */
 const checkMs = 100;
+/** So many times in a row it must not be: as `fall` of HAProxy. */
+const fall = 2;
 
-/** A load balancer on a free port of 127.0.0.1: each new connection goes to the next instance that says it is ready. */
+/** A load balancer on a free port of 127.0.0.1: each new connection goes to the next instance that is ready. */
 export class Balancer {
-  readonly #instances: { url: string; isReady: boolean }[];
+  readonly #instances: { url: string; failures: number }[];
   readonly #sockets = new Set<Socket>();
   readonly #server: Server = createServer((client) => this.#relay(client));
   #timer: NodeJS.Timeout | undefined;
   #next = 0;
 
   private constructor(urls: readonly string[]) {
-    this.#instances = urls.map((url) => ({ url, isReady: true }));
+    this.#instances = urls.map((url) => ({ url, failures: 0 }));
   }
 
   /** Starts one before the instances with these URLs. */
@@ -32,7 +34,7 @@ export class Balancer {
 
   /** Whether it sends new connections to an instance. */
   uses(url: string): boolean {
-    return this.#instances.some((instance) => instance.url === url && instance.isReady);
+    return this.#instances.some((instance) => instance.url === url && instance.failures < fall);
   }
 
   async stop(): Promise<void> {
@@ -46,14 +48,14 @@ export class Balancer {
     await Promise.all(
       this.#instances.map(async (instance) => {
         const answer = await fetch(new URL('/health/ready', instance.url)).catch(() => undefined);
-        instance.isReady = answer?.status === 200;
+        instance.failures = answer?.status === 200 ? 0 : instance.failures + 1;
       }),
     );
   }
 
   #relay(client: Socket): void {
     this.#keep(client);
-    const ready = this.#instances.filter(({ isReady }) => isReady);
+    const ready = this.#instances.filter(({ failures }) => failures < fall);
     const instance = ready[this.#next++ % ready.length];
     if (instance === undefined) {
       client.destroy();
