@@ -35,7 +35,7 @@ describe('a replayed update', () => {
       seen.push(assessment);
     };
     const claim = async (workerId: string) => {
-      const [claimed] = await store.claimAssessments({ workerId, types: ['SECURITY'], limit: 1, leaseMs: 60_000 }, actor);
+      const [claimed] = await store.claimAssessments({ workerId, types: ['SECURITY'], limit: 1, leaseMs: 60_000, waitMs: 10_000 }, actor);
       if (claimed === undefined) return expect.fail('nothing was ready');
       const { requestData: _, ...assessment } = claimed.assessment;
       seen.push(assessment);
