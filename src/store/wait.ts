@@ -125,6 +125,7 @@ export class Waiting {
     const mayHaveEnded =
       afterVersion > 0 && afterVersion + 1 < assessment.version && assessment.retryCount > 0 && !isTerminal(assessment.state);
     const [missed] = mayHaveEnded ? (await this.#options.changesSince([{ ...watch.key, version: afterVersion }])).updates : [];
-    watch.begin(missed?.kind === 'FAILED' ? missed.assessment : assessment, afterVersion);
+    // Also where it has ended for good since it was read: what it was before then hides an end.
+    watch.begin(missed?.assessment ?? assessment, afterVersion);
   }
 }
