@@ -29,7 +29,7 @@ export interface Outcome {
 
 const crowds = 2;
 /** How long each part of a run may take where the machine is busy, in milliseconds: the faults on top of the time that they are planned for. */
-const most = { loadMs: 60_000, faultsMs: 120_000, endsMs: 120_000, settleMs: 180_000, stopMs: 30_000, checkMs: 120_000 };
+const most = { loadMs: 60_000, faultsMs: 120_000, endsMs: 180_000, settleMs: 180_000, stopMs: 30_000, checkMs: 120_000 };
 
 /** One run: everything is started, changed, watched and disturbed until everybody knows all; then it is checked. */
 export class Run {
