@@ -23,7 +23,7 @@ COPY prisma ./prisma
 # A user of the base image. All files belong to root: the service writes none.
 USER node
 EXPOSE 4000
-# The service drains on SIGTERM (STOP_TIMEOUT_MS, 10 s): give it a little longer before SIGKILL.
+# The service drains on SIGTERM (DRAIN_MS, 5 s), then finishes (STOP_TIMEOUT_MS, 10 s): give it a little longer before SIGKILL.
 STOPSIGNAL SIGTERM
 # Live, not ready: a container is not to be restarted because its database is away.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \

@@ -140,6 +140,8 @@ export class HttpServer {
       this.#server.listening ? this.#server.once('close', resolve) : this.#server.close(() => resolve()),
     );
     this.#closeIdle();
+    // Opened ahead of a request that has not come: for the HTTP server they are not idle.
+    for (const connection of this.#connections) if (connection.bytesRead === 0) connection.destroy();
     const cutOff = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
     }, timeoutMs);
@@ -160,8 +162,9 @@ export class HttpServer {
     if (path === '/health/ready') this.#readiness.asked();
     if (this.#service === undefined || this.#phase === 'stopping') return this.#answerNotReady(response);
     if (this.#phase === 'draining' && asksForEvents(request)) return this.#answerNotReady(response);
-    // A connection that is kept would be closed sooner or later in the moment that the next request is sent.
-    if (this.#phase === 'draining') response.setHeader('connection', 'close');
+    // A connection that is kept would be closed sooner or later in the moment that the next request is sent. But clients take the cut of a
+    // stream for its end where the connection was to be closed after it.
+    if (this.#phase === 'draining' && !mayTakeEvents(request)) response.setHeader('connection', 'close');
     if (path === '/health/ready')
       return this.#phase === 'draining' ? this.#answerNotReady(response) : answerReady(response, await this.#service.health());
     if (path !== this.#options.path)
@@ -193,6 +196,7 @@ export class HttpServer {
   }
 }
 
+const mayTakeEvents = ({ headers: { accept } }: IncomingMessage): boolean => accept?.includes('text/event-stream') ?? false;
 /** Whether a client takes nothing but a stream of events, and comes back by itself; others name it among what they could take. */
 const asksForEvents = ({ headers: { accept } }: IncomingMessage): boolean => accept?.trim().startsWith('text/event-stream') ?? false;
 

@@ -85,25 +85,32 @@ test('open sockets are closed a few at a time, each with 1001; those that remain
   await stopped;
 });
 
-test('a change that was asked for on a socket is answered before the socket is closed', async () => {
-  await start({ DRAIN_MS: 30_000, LOCK_PATIENCE_MS: 30_000 });
-  const operator = await service.database.connect();
-  await operator.query("begin; select 1 from assessment_states where assessment_id = 'a' for update");
-  const [changing, other] = [await openRawSocket(service.url), await openRawSocket(service.url)];
-  changing.subscribe('1', 'mutation { startProcessing(input: { assessmentId: "a" }) { __typename } }');
-  service.statements.length = 0;
-  await eventually('the command has met the lock', () => service.statements.length > 0);
-  const stopped = service.app.stop();
-  expect(await other.closed).toBe(1001);
-  expect(changing.socket.readyState).toBe(changing.socket.OPEN);
-  await operator.query('rollback');
-  expect(await changing.closed).toBe(1001);
-  expect(changing.typesOf('1')).toEqual(['next', 'complete']);
-  expect(changing.messages.find(({ type }) => type === 'next')?.payload).toEqual({
-    data: { startProcessing: { __typename: 'StartProcessingPayload' } },
-  });
-  await stopped;
-});
+test.each([30_000, 0])(
+  'a change that was asked for on a socket is answered before the socket is closed (DRAIN_MS %i)',
+  async (DRAIN_MS) => {
+    await start({ DRAIN_MS, LOCK_PATIENCE_MS: 30_000, STOP_TIMEOUT_MS: 60_000 });
+    const operator = await service.database.connect();
+    await operator.query("begin; select 1 from assessment_states where assessment_id = 'a' for update");
+    const [changing, other] = [await openRawSocket(service.url), await openRawSocket(service.url)];
+    changing.subscribe('1', 'mutation { startProcessing(input: { assessmentId: "a" }) { __typename } }');
+    service.statements.length = 0;
+    await eventually('the command has met the lock', () => service.statements.length > 0);
+    const stopped = service.app.stop();
+    expect(await other.closed).toBe(1001);
+    expect(changing.socket.readyState).toBe(changing.socket.OPEN);
+    // Served while it drains; once it stops, nothing new is begun.
+    changing.subscribe('2', '{ __typename }');
+    if (DRAIN_MS > 0) await changing.received('2', 'complete');
+    await operator.query('rollback');
+    expect(await changing.closed).toBe(1001);
+    expect(changing.typesOf('1')).toEqual(['next', 'complete']);
+    expect(changing.typesOf('2')).toEqual(DRAIN_MS > 0 ? ['next', 'complete'] : []);
+    expect((await changing.received('1', 'next')).payload).toEqual({
+      data: { startProcessing: { __typename: 'StartProcessingPayload' } },
+    });
+    await stopped;
+  },
+);
 
 test('waits over HTTP go on while it drains, and are then told to ask another instance', async () => {
   await start({ DRAIN_MS: longMs });
@@ -131,18 +138,22 @@ test.each([
   expect(new Set(await Promise.all(sockets.map(({ closed }) => closed)))).toEqual(new Set([1001]));
 });
 
-test('an event stream is cut off in its turn', async () => {
-  await start({ DRAIN_MS: longMs });
-  const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
-  const response = await fetch(service.url, { method: 'POST', headers, body: JSON.stringify({ query: updated }) });
-  const reader = response.body?.getReader();
-  expect(new TextDecoder().decode((await reader?.read())?.value)).toBeDefined();
+const events = (accept: string): Promise<Response> => {
+  const headers = { 'content-type': 'application/json', accept };
+  return fetch(service.url, { method: 'POST', headers, body: JSON.stringify({ query: updated }) });
+};
+
+test('event streams are cut off in their turn, not ended; new ones are refused, as sockets are', async () => {
+  await start({ DRAIN_MS: 2_000 });
+  await watchReadiness();
+  const open = await events('text/event-stream');
   await eventually('it watches', () => service.app.store.watching === 1);
   const stopped = service.app.stop();
-  await expect(
-    (async () => {
-      while (!(await reader?.read())?.done);
-    })(),
-  ).rejects.toThrow();
+  const refused = await events('text/event-stream');
+  expect([refused.status, refused.headers.get('retry-after'), refused.headers.get('connection')]).toEqual([503, '1', 'close']);
+  // One that would take other answers too does not say by this that it is a stream: it is served, and cut off with the others.
+  const late = await events('application/json, text/event-stream');
+  expect(late.headers.get('content-type')).toBe('text/event-stream');
+  for (const response of [open, late]) await expect(response.text()).rejects.toThrow();
   await stopped;
 });

@@ -111,9 +111,8 @@ test('operations of a subject: on all its sockets and over HTTP together', async
   expect(await refusal(one, 'more')).toEqual(refused);
   expect(await refusal(two, 'more')).toEqual(refused);
   const http = await service.send('{ __typename }');
-  expect({ status: http.status, errors: http.errors, retryAfter: http.headers.get('retry-after') }).toEqual({
-    ...{ status: 429, errors: refused, retryAfter: '1' },
-  });
+  const { status, errors, headers } = http;
+  expect([status, errors, headers.get('retry-after'), headers.get('connection')]).toEqual([429, refused, '1', 'keep-alive']);
   one.socket.terminate();
   await watching(4);
   const waits = Array.from({ length: 6 }, () => service.send(wait));

@@ -66,6 +66,17 @@ test('a connection that its client keeps open does not hold up the stop past its
   await service.database.drop();
 });
 
+test('a connection that was opened ahead of any request does not hold up the stop', async () => {
+  const service = await startTestApp({ STOP_TIMEOUT_MS: 600_000 });
+  const socket = connect({ port: Number(new URL(service.url).port), host: '127.0.0.1' });
+  const closed = new Promise((resolve) => socket.on('error', () => {}).once('close', resolve));
+  await once(socket, 'connect');
+  await service.send('{ __typename }'); // so that the service has taken the connection before
+  await service.app.stop();
+  await closed;
+  await service.database.drop();
+});
+
 test('open sockets are closed with 1001, after which a client connects again, and a second stop is the first', async () => {
   const service = await startTestApp({ STOP_TIMEOUT_MS: stopTimeoutMs });
   await service.send(create('a'));

@@ -121,10 +121,8 @@ test('an instance that is stopped under load: waiters and feeds go on at the oth
     Array.from({ length: feedsOfEach }, () => new Feed(balancer.url, data.feedCursor).start()),
   );
   const ids = Array.from({ length: waiters }, (_, number) => `drain-${number}`);
-  for (const id of ids) {
-    await sendTo(balancer.url, create, { id });
-    await sendTo(balancer.url, begin, { id });
-  }
+  await Promise.all(ids.map((id) => sendTo(balancer.url, create, { id })));
+  await Promise.all(ids.map((id) => sendTo(balancer.url, begin, { id })));
   const all = ids.map((id) => new Waiter(balancer.url, id));
   await eventually('all wait', () => all.every(({ versions }) => versions.length > 0));
   const load = new Writers(balancer.url, ids);

@@ -10,7 +10,7 @@ const fall = 2;
 export class Balancer {
   readonly #instances: { url: string; failures: number }[];
   readonly #sockets = new Set<Socket>();
-  readonly #server: Server = createServer((client) => this.#relay(client));
+  readonly #server: Server = createServer({ noDelay: true }, (client) => this.#relay(client));
   #timer: NodeJS.Timeout | undefined;
   #next = 0;
 
@@ -62,7 +62,7 @@ export class Balancer {
       return;
     }
     const { hostname, port } = new URL(instance.url);
-    const upstream = connect(Number(port), hostname);
+    const upstream = connect({ port: Number(port), host: hostname, noDelay: true });
     this.#keep(upstream);
     client.pipe(upstream).pipe(client);
     client.once('close', () => upstream.destroy());
