@@ -34,6 +34,9 @@ export interface CrowdCounts {
   closes: Record<string, number>;
 }
 
+/** How many subscribers of a crowd leave, and how many sockets are disturbed, in a second, however many there are: so many a machine can bear that come back. */
+const leavesPerSecond = 30;
+const disturbancesPerSecond = 4;
 /** So many subscribers share a socket. */
 const perSocket = 8;
 const partOfFollowers = 0.3;
@@ -49,7 +52,6 @@ export class Crowd {
   readonly #options: CrowdOptions;
   readonly #journal: Journal;
   readonly #mood = new Mood();
-  readonly #dice: Dice;
   readonly #sockets: Sockets[] = [];
   readonly #troublemakers: Troublemaker[] = [];
   readonly #sources: { plain: Source[]; client: Source[] };
@@ -58,7 +60,6 @@ export class Crowd {
   constructor(options: CrowdOptions) {
     this.#options = options;
     this.#journal = new Journal(options.journal);
-    this.#dice = new Dice(options.seed, options.name);
     const { url, subscribers } = options;
     const sources = (part: number, create: (sockets: Sockets) => Source): Source[] =>
       Array.from({ length: Math.ceil((subscribers * part) / perSocket) }, () => create(this.#newSockets()));
@@ -133,13 +134,17 @@ export class Crowd {
     const way = dice.chance(onClient) ? 'client' : 'plain';
     this.#joined += 1;
     const id = `${this.#options.name}-${index}-${way}`;
-    return { id, source: dice.pick(this.#sources[way]), journal: this.#journal, dice, mood: this.#mood };
+    const meanStayMs = (this.#options.subscribers / leavesPerSecond) * 1_000;
+    return { id, source: dice.pick(this.#sources[way]), journal: this.#journal, dice, mood: this.#mood, meanStayMs };
   }
 
   #newSockets(): Sockets {
+    const { seed, name, subscribers } = this.#options;
     const sockets = new Sockets();
+    const dice = new Dice(seed, `${name} trouble ${this.#sockets.length}`);
+    const meanPeaceMs = (subscribers / perSocket / disturbancesPerSecond) * 1_000;
     this.#sockets.push(sockets);
-    this.#troublemakers.push(new Troublemaker(sockets, new Dice(this.#options.seed, `trouble ${this.#dice.whole(0, 1e9)}`), this.#mood));
+    this.#troublemakers.push(new Troublemaker(sockets, dice, this.#mood, meanPeaceMs));
     return sockets;
   }
 

@@ -12,13 +12,14 @@ export interface SubscriberOptions {
   journal: Journal;
   dice: Dice;
   mood: Mood;
+  /** How long it mostly stays, in milliseconds. */
+  meanStayMs: number;
 }
 
-/** How long a subscriber mostly stays, and stays away, in milliseconds. */
-const meanStayMs = 10_000;
+/** How long a subscriber that has left mostly stays away, in milliseconds. */
 const meanAwayMs = 1_000;
-/** The least between a piece that was broken off and the next. */
-const leastAwayMs = 100;
+/** How long it waits after it was broken off: at random, up to so many milliseconds, twice as many each time. */
+const backoffMs = { base: 250, most: 4_000 };
 
 /** Comes and goes at random until it has what it came for, and writes down what it is told. */
 abstract class Subscriber {
@@ -45,17 +46,18 @@ abstract class Subscriber {
   async run(): Promise<void> {
     const { id, journal, dice, mood } = this.options;
     journal.write({ type: 'JOINED', subscriber: id, interest: this.interest });
-    while (!mood.isStopped && !this.hasMissedAll) {
+    for (let breaks = 0; !mood.isStopped && !this.hasMissedAll; ) {
       const ending = await this.#onePiece();
       journal.write({ type: 'ENDED', subscriber: id, piece: this.#piece, ...ending });
       if (ending.how === 'REFUSED' || this.isSatisfied(ending)) return;
-      await mood.pause(leastAwayMs);
-      await mood.whileRestless(dice.about(meanAwayMs));
+      breaks = ending.how === 'BROKEN' ? breaks + 1 : 0;
+      if (breaks > 0) await mood.pause(dice.between(0, Math.min(backoffMs.base * 2 ** breaks, backoffMs.most)));
+      else await mood.whileRestless(dice.about(meanAwayMs));
     }
   }
 
   async #onePiece(): Promise<Ending> {
-    const { id, journal, dice, mood } = this.options;
+    const { id, journal, dice, mood, meanStayMs } = this.options;
     const piece = ++this.#piece;
     journal.write({ type: 'BEGUN', subscriber: id, piece, after: this.after });
     const open = this.open((update) => {

@@ -3,8 +3,6 @@ import type { Dice } from './dice.ts';
 import type { Mood } from './mood.ts';
 import type { Sockets } from './sockets.ts';
 
-/** How long a socket is mostly left alone, in milliseconds. */
-const meanPeaceMs = 8_000;
 const meanStallMs = 1_000;
 /** Long enough for the service to find that nobody reads. */
 const longStallMs = { least: 9_000, most: 14_000 };
@@ -15,16 +13,19 @@ export class Troublemaker {
   readonly #sockets: Sockets;
   readonly #dice: Dice;
   readonly #mood: Mood;
+  readonly #meanPeaceMs: number;
 
-  constructor(sockets: Sockets, dice: Dice, mood: Mood) {
+  /** @param meanPeaceMs how long the source is mostly left alone, in milliseconds */
+  constructor(sockets: Sockets, dice: Dice, mood: Mood, meanPeaceMs: number) {
     this.#sockets = sockets;
     this.#dice = dice;
     this.#mood = mood;
+    this.#meanPeaceMs = meanPeaceMs;
   }
 
   async run(): Promise<void> {
     while (!this.#mood.isCalm) {
-      await this.#mood.whileRestless(this.#dice.about(meanPeaceMs));
+      await this.#mood.whileRestless(this.#dice.about(this.#meanPeaceMs));
       const sockets = [...this.#sockets.open];
       if (sockets.length === 0 || this.#mood.isCalm) continue;
       const socket = this.#dice.pick(sockets);
