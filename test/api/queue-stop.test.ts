@@ -1,25 +1,24 @@
 import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { openRawSocket } from '../support/raw-socket.ts';
 import { startTestApp } from '../support/test-app.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { actor } from '../support/test-store.ts';
 
 const document = 'mutation { claimAssessments(input: { workerId: "w1", waitMs: 60000 }) { claims { claimToken } } }';
 
-test('an app that stops ends every wait for work at once: over HTTP with nothing, over WebSocket by closing the socket with 1001', async () => {
+test('an app that stops answers every wait for work at once with nothing, over HTTP and over WebSocket, and closes the socket after that with 1001', async () => {
   const database = await createTestDatabase();
   const service = await startTestApp({}, database);
   const overHttp = service.send(document);
-  const client = service.connect();
-  const answer = new Promise((resolve, reject) => {
-    client.subscribe({ query: document }, { next: resolve, error: reject, complete: () => {} });
-  });
-  const overSocket = expect(answer).rejects.toMatchObject({ code: 1001, reason: 'Going away' });
+  const raw = await openRawSocket(service.url);
+  raw.subscribe('claim', document);
   await eventually('both wait', () => service.app.store.workersWaiting === 2);
   const begun = performance.now();
   const stopped = service.app.stop();
   expect((await overHttp).data).toEqual({ claimAssessments: { claims: [] } });
-  await overSocket;
+  expect((await raw.received('claim', 'next')).payload).toEqual({ data: { claimAssessments: { claims: [] } } });
+  expect(await raw.closed).toBe(1001);
   await stopped;
   expect(performance.now() - begun).toBeLessThan(10_000);
   await database.drop();
