@@ -24,14 +24,15 @@ const leastAtOnce = 10;
 
 /**
  * Closes long connections a few at a time, so that their clients do not all connect to the other instances in the same moment. With few
- * of them, and nobody who has to notice, it is over at once. Those on which a change is under way are left until it has been answered.
+ * of them, and nobody who has to notice, it is over at once. Those on which a change is under way are left open:
+ * the stop that follows closes them when it has been answered.
  */
 export async function drain({ open, windowMs, isWatched, hurry }: DrainOptions): Promise<void> {
   const began = performance.now();
   const left = (): number => (hurry.aborted ? 0 : began + windowMs - performance.now());
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: hurry }).catch(() => {});
   if (isWatched) await pause(windowMs / 2);
-  for (let all = open(); left() > 0 && (isWatched || all.length > 0); all = open()) {
+  for (let all = open(); left() > 0 && (isWatched || all.some(({ isChanging }) => !isChanging)); all = open()) {
     for (const connection of dueNow(all, left())) connection.leave();
     await pause(Math.min(tickMs, left()));
   }
