@@ -9,8 +9,9 @@ id="curl-$(date +%s)-$$" # a key of our own: sending the same creation again is 
 
 # One operation: its document, which knows the assessment as $id, and how to read the answer. Usage: send 'query ($id: String!) { … }'
 send() {
-  curl -sS --fail-with-body "$url" -H 'content-type: application/json' -d "{\"query\": \"$1\", \"variables\": {\"id\": \"$id\"}}"
-  echo
+  answer=$(curl -sS --fail-with-body "$url" -H 'content-type: application/json' -d "{\"query\": \"$1\", \"variables\": {\"id\": \"$id\"}}") || status=$?
+  printf '%s\n' "$answer" # at once, or an update that is shown meanwhile comes between the answer and the end of its line
+  return "${status:-0}"
 }
 
 echo '# create'

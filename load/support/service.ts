@@ -10,14 +10,21 @@ export interface Service {
   url: string;
   /** The processor time that it has used, in milliseconds. */
   cpuMs(): Promise<number>;
+  /** What it holds after a collection of garbage, in bytes: its whole memory, and the heap and the buffers in it. */
+  memory(): Promise<Record<'rss' | 'heapUsed' | 'external', number>>;
   stop(): Promise<void>;
 }
 
 const root = join(import.meta.dirname, '..', '..');
 const readyWithinMs = 60_000;
 
-// Loaded into the service before its own code: answers each message with the processor time, so that no tool of the system is needed.
-const reportCpu = `data:text/javascript,${encodeURIComponent('process.on("message", () => process.send(process.cpuUsage())); process.channel.unref();')}`;
+// Loaded into the service before its own code: answers each message with the processor time, or the memory, so that no tool of the system is needed.
+const report = `data:text/javascript,${encodeURIComponent(`
+  process.on('message', async (asked) => {
+    if (asked === 'memory') for (let time = 0; time < 3; time++) { gc(); await new Promise(setImmediate); }
+    process.send(asked === 'memory' ? process.memoryUsage() : process.cpuUsage());
+  });
+  process.channel.unref();`)}`;
 
 /** With CPU_PROF the service writes a profile into that folder when it stops. */
 const profiling = process.env['CPU_PROF'] ? ['--cpu-prof', `--cpu-prof-dir=${process.env['CPU_PROF']}`] : [];
@@ -32,7 +39,7 @@ export async function startService(databaseUrl: string): Promise<Service> {
   if (!existsSync(main)) throw new Error('there is nothing to measure yet: run `npm run build` first');
   const port = await freePort();
   // As `npm start` does.
-  const child = spawn(process.execPath, ['--max-semi-space-size=64', ...profiling, '--import', reportCpu, main], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', '--expose-gc', ...profiling, '--import', report, main], {
     cwd: root,
     env: {
       ...process.env,
@@ -50,6 +57,11 @@ export async function startService(databaseUrl: string): Promise<Service> {
       child.send('cpu');
       const [{ user, system }] = await once(child, 'message');
       return (user + system) / 1000;
+    },
+    memory: async () => {
+      child.send('memory');
+      const [usage] = await once(child, 'message');
+      return usage;
     },
     stop: async () => {
       process.removeListener('exit', killed);

@@ -113,16 +113,18 @@ async function admitted(): Promise<BareSocket | undefined> {
 
 let begun = 0;
 
-/** Begins an operation; gives whether it was taken, or whether the socket is closed. */
-async function begins(bare: BareSocket): Promise<boolean> {
+/** Begins an operation; gives its id where it was taken, or the socket is closed. */
+async function begins(bare: BareSocket): Promise<string | undefined> {
   const id = `own-${begun++}`;
   bare.say({ id, type: 'subscribe', payload: { query: updated } });
-  return (await eventually('an answer', () => (isOpen(bare) ? answerTo(bare, id) : 'next'))) === 'next';
+  return (await eventually('an answer', () => (isOpen(bare) ? answerTo(bare, id) : 'next'))) === 'next' ? id : undefined;
 }
 
-/** Fills a socket with operations, each as soon as there is room for it. */
-async function fill(bare: BareSocket): Promise<void> {
-  for (let number = 0; number < most.operations; number++) await eventually(`operation ${number} finds room`, () => begins(bare));
+/** Fills a socket with operations, each as soon as there is room for it; gives their ids. */
+async function fill(bare: BareSocket): Promise<string[]> {
+  const taken: string[] = [];
+  while (taken.length < most.operations) taken.push(await eventually(`operation ${taken.length} finds room`, () => begins(bare)));
+  return taken;
 }
 
 /** On each socket that is still open there is room for as many operations as on a new one, when all have been completed. */
@@ -132,8 +134,7 @@ async function everyPlaceIsFreeOn(sockets: readonly BareSocket[]): Promise<void>
 }
 
 async function everyPlaceIsFree(bare: BareSocket): Promise<void> {
-  await fill(bare);
-  for (let number = 1; number <= most.operations; number++) bare.say({ id: `own-${begun - number}`, type: 'complete' });
+  for (const id of await fill(bare)) bare.say({ id, type: 'complete' });
 }
 
 /** Takes every place that there may be, finds that there are no more, and gives them back. */
@@ -142,7 +143,7 @@ async function everyPlaceOfAllIsFree(): Promise<void> {
   while (full.length < most.sockets) full.push(await eventually('there is room for a socket', admitted));
   const [one, two] = full as [BareSocket, BareSocket, BareSocket];
   await fill(one);
-  expect(await begins(two)).toBe(false);
+  expect(await begins(two)).toBeUndefined();
   expect(two.texts.at(-1)).toContain('"limit":"subject"');
   expect(await admitted()).toBeUndefined();
   for (const { socket } of full) socket.close();
