@@ -8,9 +8,11 @@ import { enterLog, type LogEpoch } from './log-epoch.ts';
 import { beginningOf, endOfStep, type LogPlace, stepFrom } from './log-place.ts';
 import { isReached, isSamePoint, type LogPoint } from './log-point.ts';
 import { LogReads } from './log-reads.ts';
+import { LogStages } from './log-stages.ts';
 import { isLost, type LogState } from './log-state.ts';
 import type { Logger } from './logger.ts';
 import { type LogPage, readFresh, readStep } from './read-log.ts';
+import { ReplayPages } from './replay-pages.ts';
 import { Slots } from './slots.ts';
 
 export interface FeedLogOptions {
@@ -70,6 +72,8 @@ export class FeedLog implements ChangeListener {
   readonly #listeners = new Set<FeedListener>();
   readonly #replays = new Slots(replaysAtOnce);
   readonly #reads: LogReads;
+  readonly #pages = new ReplayPages();
+  readonly #stages = new LogStages();
   #joining = 0;
   #entering: Promise<void> | undefined;
   #isAttached = false;
@@ -102,7 +106,7 @@ export class FeedLog implements ChangeListener {
   async join(listener: FeedListener, after: LogPlace | undefined | 'now'): Promise<LogPlace> {
     this.#joining++;
     try {
-      const place = startAt(await this.#reachNow(), after);
+      const place = startAt(await this.#reachNow(), after, this.#stages);
       this.#listeners.add(listener);
       return place;
     } finally {
@@ -134,6 +138,10 @@ export class FeedLog implements ChangeListener {
   /** A page of a replay: what follows a place within its step, for one tenant. @throws CursorExpiredError, what the database says */
   async replay(place: LogPlace, tenantId: string, isLarge: boolean): Promise<Replayed> {
     const { epoch } = this.#positionOf(place);
+    return this.#pages.read(place, tenantId, () => this.#readPage(epoch, place, tenantId, isLarge));
+  }
+
+  async #readPage(epoch: LogEpoch, place: LogPlace, tenantId: string, isLarge: boolean): Promise<Replayed> {
     const page = await this.#replays.run(() => readStep(this.#options.db, epoch, place, tenantId, replaySize, isLarge));
     if (page.state.history !== epoch.history) throw new CursorExpiredError(otherHistory);
     if (page.state.cuts.some((cut) => isLost(cut, place, page.state.snapshot))) throw new CursorExpiredError();
@@ -141,15 +149,17 @@ export class FeedLog implements ChangeListener {
   }
 
   /**
-   * How a feed goes on that has read a step to its end: at a page of the window, or by the step that leads to the newest point. Undefined
-   * while that is not known yet: `more` follows.
+   * How a feed goes on that has read a step to its end: at a page of the window, or by the step that leads there, or to the next stage on
+   * the way, or to the newest point. Undefined while that is not known yet: `more` follows.
    */
   after(place: LogPlace): { page: number } | { step: LogPlace } | undefined {
     const { point, step } = this.#positionOf(place);
     const page = this.#window.numberFrom(place.to);
     if (page !== undefined) return { page };
     if (isSamePoint(place.to, point)) return step === undefined ? { page: this.#window.next } : undefined;
-    return isReached(place.to, point) ? { step: stepFrom(place.epoch, place.to, point) } : undefined;
+    if (!isReached(place.to, point)) return undefined;
+    const next = this.#window.beginAfter(place.to) ?? this.#stages.next(place.to) ?? point;
+    return { step: stepFrom(place.epoch, place.to, next) };
   }
 
   /** The place that has been reached now; read from the database, whether there are feeds or not. */
@@ -216,6 +226,8 @@ export class FeedLog implements ChangeListener {
     this.#entering = undefined;
     this.#position = undefined;
     this.#window = this.#emptyWindow();
+    this.#pages.clear();
+    this.#stages.clear();
     this.#reads.rest();
   }
 
@@ -245,6 +257,8 @@ export class FeedLog implements ChangeListener {
     if (this.#position !== at) return;
     const entries = placed(page.entries, place);
     const hasMoved = page.complete && !isSamePoint(place.to, at.point);
+    if (page.state.cuts.length > 0) this.#stages.clear();
+    else this.#stages.pass(begins, entries.length);
     if (hasMoved) at.point = place.to;
     at.step = page.complete ? undefined : { ...place, seq: page.seq };
     at.nextTxid = page.state.snapshot.xmax;
@@ -281,8 +295,8 @@ export class FeedLog implements ChangeListener {
 }
 
 /** @throws CursorExpiredError for a place of another history */
-function startAt({ epoch, point, nextTxid }: Position, after: LogPlace | undefined | 'now'): LogPlace {
-  if (after === undefined) return beginningOf(epoch.epoch, point);
+function startAt({ epoch, point, nextTxid }: Position, after: LogPlace | undefined | 'now', stages: LogStages): LogPlace {
+  if (after === undefined) return beginningOf(epoch.epoch, stages.first(point));
   if (after === 'now') return stepFrom(epoch.epoch, point, point);
   // A point that this database has never reached comes from a history that it has lost, without a failover that would tell.
   if (after.epoch !== epoch.epoch || after.to.xmax > nextTxid) throw new CursorExpiredError(otherHistory);

@@ -1,6 +1,6 @@
 import type { LogEntry } from './log-entry.ts';
 import type { LogPlace } from './log-place.ts';
-import { isSamePoint, type LogPoint } from './log-point.ts';
+import { isReached, isSamePoint, type LogPoint, logBeginning } from './log-point.ts';
 
 /** A change, and the place in the log just after it: from there a feed goes on. */
 export interface FeedEntry extends LogEntry {
@@ -44,12 +44,12 @@ export class FeedWindow {
   add(page: FeedPage): void {
     this.#pages.push(page);
     this.#entries += page.entries.length;
-    this.#bytes += sizeOf(page);
+    this.#bytes += sizeOf(page.entries);
     let excess = 0;
     while (excess < this.#pages.length && (this.#entries > this.#limits.entries || this.#bytes > this.#limits.bytes)) {
       const oldest = this.#pages[excess++] as FeedPage;
       this.#entries -= oldest.entries.length;
-      this.#bytes -= sizeOf(oldest);
+      this.#bytes -= sizeOf(oldest.entries);
     }
     if (excess > 0) this.#pages = this.#pages.slice(excess);
     this.#first += excess;
@@ -65,9 +65,32 @@ export class FeedWindow {
     const index = this.#pages.findLastIndex(({ begins }) => begins !== undefined && isSamePoint(begins, point));
     return index < 0 ? undefined : this.#first + index;
   }
+
+  /** The first point after this one at which a page begins; undefined when the window begins after this point. */
+  beginAfter(point: LogPoint): LogPoint | undefined {
+    const oldest = this.#pages.find(({ begins }) => begins !== undefined)?.begins;
+    if (oldest === undefined || !isReached(oldest, point)) return undefined;
+    let [low, high] = [0, this.#pages.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isReached(point, this.#beginOf(middle))) high = middle;
+      else low = middle + 1;
+    }
+    return this.#pages.slice(low).find(({ begins }) => begins !== undefined)?.begins;
+  }
+
+  /** Where the step of a page begins; the beginning of the log where that has left the window. */
+  #beginOf(index: number): LogPoint {
+    for (let at = index; at >= 0; at--) {
+      const begins = this.#pages[at]?.begins;
+      if (begins !== undefined) return begins;
+    }
+    return logBeginning;
+  }
 }
 
-const sizeOf = ({ entries }: FeedPage): number =>
+/** About what entries take, in bytes. */
+export const sizeOf = (entries: readonly FeedEntry[]): number =>
   entries.reduce(
     (size, { assessment: { message, errorMessage } }) => size + entrySize + 2 * ((message?.length ?? 0) + (errorMessage?.length ?? 0)),
     0,

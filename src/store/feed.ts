@@ -193,7 +193,7 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
     if (isSamePoint(place.from, place.to)) return this.#goOn(place);
     const { entries, end, isLarge } = await this.#log.replay(place, this.tenantId, this.#isLarge);
     this.#isLarge = isLarge && !isSamePoint(end.from, end.to);
-    const matching = this.#filter.select(entries);
+    const matching = this.#filter.of(entries);
     if (matching.length === 0) this.#place = end;
     else this.#replayed = { entries: matching, taken: 0, end };
     return true;
