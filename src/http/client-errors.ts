@@ -3,6 +3,7 @@ import {
   CursorExpiredError,
   InvalidInputError,
   isDatabaseAway,
+  isNotSent,
   isStatementTimeout,
   type Logger,
   RefusalError,
@@ -59,11 +60,17 @@ function refusal(cause: unknown, error: unknown): GraphQLError | undefined {
 function fault(cause: unknown, error: unknown, requestId: string | undefined, log: Logger): GraphQLError {
   const path = error instanceof GraphQLError ? error.path?.join('.') : undefined;
   if (cause instanceof Error && cause.name === 'AbortError') log.debug({ requestId, path }, 'a client went away before it was answered');
+  // One for each request, as long as the database is away: what matters of that has been logged once.
+  else if (isNotSent(cause)) log.debug({ err: cause, requestId, path }, 'a request needs the database, which is away');
   else log.error({ err: cause, requestId, path }, 'a request failed for a reason that is not its own');
   if (isStatementTimeout(cause))
     return rebuilt(error, 'The database did not answer in time.', { code: 'TIMEOUT', retryAfterMs: 1_000, requestId });
   if (isDatabaseAway(cause))
-    return rebuilt(error, 'The database cannot be reached right now.', { code: 'OVERLOADED', retryAfterMs: 1_000, requestId });
+    return rebuilt(error, isNotSent(cause) ? String(Object(cause).message) : 'The database cannot be reached right now.', {
+      code: 'OVERLOADED',
+      retryAfterMs: 1_000,
+      requestId,
+    });
   return rebuilt(error, 'The service failed to answer this. Its operators find the reason in the log under the request id.', {
     code: 'INTERNAL',
     requestId,

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { type Assessment, type AssessmentKey, keyString } from './assessment.ts';
 import { isFinal } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
+import { RedisGuard } from './redis-guard.ts';
 import { parseAssessment } from './updates.ts';
 
 export interface CacheOptions {
@@ -14,6 +15,8 @@ export interface CacheOptions {
   prefix?: string;
   /** How long an entry may stay, in milliseconds: so long an assessment that somebody deleted may still be seen. Default 1 minute. */
   ttlMs?: number;
+  /** Stands before Redis; by default one of its own. */
+  guard?: RedisGuard;
   log: Logger;
 }
 
@@ -39,9 +42,11 @@ export class AssessmentCache {
   readonly #redis: Redis | undefined;
   readonly #ttlMs: number;
   readonly #prefix: string;
+  readonly #guard: RedisGuard;
   #writing = 0;
 
-  constructor({ entries = 10_000, redisUrl, prefix = 'assessment-store', ttlMs = 60_000, log }: CacheOptions) {
+  constructor({ entries = 10_000, redisUrl, prefix = 'assessment-store', ttlMs = 60_000, guard = new RedisGuard(), log }: CacheOptions) {
+    this.#guard = guard;
     this.#ttlMs = ttlMs;
     this.#prefix = prefix;
     this.#memory = entries > 0 ? new LRUCache({ max: entries, ttl: ttlMs }) : undefined;
@@ -105,15 +110,23 @@ export class AssessmentCache {
   }
 
   async #getFromRedis(keys: readonly AssessmentKey[]): Promise<(Assessment | undefined)[]> {
-    const pipeline = this.#redis?.pipeline();
-    for (const key of keys) pipeline?.hget(this.#redisKey(key), 'assessment');
-    const replies = (await pipeline?.exec().catch(() => null)) ?? [];
+    const replies = (await this.#guard.ask(() => this.#ask(keys))) ?? [];
     return keys.map((_, index) => {
       const text = replies[index]?.[1];
       const assessment = typeof text === 'string' ? parseAssessment(text) : undefined;
       if (assessment !== undefined) this.#keep(assessment);
       return assessment;
     });
+  }
+
+  /** @throws what Redis, or the time limit, says of the first of them */
+  async #ask(keys: readonly AssessmentKey[]): Promise<[error: Error | null, result: unknown][]> {
+    const pipeline = this.#redis?.pipeline();
+    for (const key of keys) pipeline?.hget(this.#redisKey(key), 'assessment');
+    const replies = (await pipeline?.exec()) ?? [];
+    const [error] = replies[0] ?? [];
+    if (error) throw error;
+    return replies;
   }
 
   #redisKey({ tenantId, assessmentId }: AssessmentKey): string {

@@ -1,5 +1,7 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
+import { DatabaseGuard, NotSentError } from './database-guard.ts';
+import { GuardedAdapter } from './guarded-adapter.ts';
+import { isNoWay } from './out-of-reach.ts';
 
 /** The way to the database: raw SQL by tagged templates, and Prisma's own queries. */
 export type Database = PrismaClient;
@@ -15,10 +17,14 @@ export interface DatabaseOptions {
   priorityStepMs?: number | undefined;
   /** Told of every statement sent, with its text. */
   onStatement?: (sql: string) => void;
+  /** Stands before the database; by default one of its own. */
+  guard?: DatabaseGuard;
 }
 
 /** How much longer than a statement may take its answer is waited for, in milliseconds. */
 const silenceMs = 2_000;
+/** A transaction from which nothing comes for so long is ended by the server, with its locks: its client is gone, without a word. In milliseconds. */
+const idleTransactionMs = 60_000;
 
 /** Opens a pool of connections; the first connects when it is first needed. Close with `$disconnect()`. */
 export function openDatabase({
@@ -27,8 +33,9 @@ export function openDatabase({
   statementTimeoutMs = 15_000,
   priorityStepMs = 300_000,
   onStatement,
+  guard = new DatabaseGuard({ connections: poolSize }),
 }: DatabaseOptions): Database {
-  const adapter = new PrismaPg(
+  const adapter = new GuardedAdapter(
     {
       connectionString: url,
       max: poolSize,
@@ -38,9 +45,10 @@ export function openDatabase({
       keepAlive: true,
       application_name: 'assessment-store',
       // Compiling (jit) costs 90 ms where the planner takes a short statement for a long one, and none of ours is long.
-      options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC -c jit=off -c assessment_store.priority_step_ms=${priorityStepMs}`,
+      options: `-c statement_timeout=${statementTimeoutMs} -c idle_in_transaction_session_timeout=${idleTransactionMs} -c timezone=UTC -c jit=off -c assessment_store.priority_step_ms=${priorityStepMs}`,
     },
     { statementNameGenerator: statementNames() },
+    guard,
   );
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal', ...(onStatement && { log: [{ emit: 'event', level: 'query' }] }) });
   if (onStatement) prisma.$on('query' as never, (event: Prisma.QueryEvent) => onStatement(event.query));
@@ -114,12 +122,15 @@ export async function repeatAfterConflict<Result>(statement: () => Promise<Resul
 export const isStatementTimeout = (error: unknown): boolean =>
   sqlStateOf(error) === '57014' || /Query read timeout/.test(databaseMessageOf(error));
 
+/** Whether a statement was not even sent, since the database is known to be away or has no connection left. */
+export const isNotSent = (error: unknown): boolean => error instanceof NotSentError;
+
 /**
  * Whether the database could not be reached, or broke the connection off: connection exceptions (08; but 08P01 is a fault of ours), no room for more
  * connections (53), a server that stops or starts (57P), and what the driver says of it.
  */
 export function isDatabaseAway(error: unknown): boolean {
-  if (/^(08(?!P01)|53|57P)/.test(sqlStateOf(error) ?? '')) return true;
+  if (/^(08(?!P01)|53|57P)/.test(sqlStateOf(error) ?? '') || isNoWay(error) || isNotSent(error)) return true;
   const kind = error instanceof Prisma.PrismaClientKnownRequestError ? causeOf(error)['kind'] : undefined;
   return (
     ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'].includes(String(kind)) ||

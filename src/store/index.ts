@@ -19,10 +19,11 @@ export type {
   BatchUpdateProgress,
   CleanupOldAssessments,
 } from './batch-inputs.ts';
+export type { BreakerState } from './breaker-state.ts';
 export type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claimed.ts';
 export { ClosedError } from './closed-error.ts';
 export type { Connection, Page } from './cursor.ts';
-export { isDatabaseAway, isStatementTimeout } from './database.ts';
+export { isDatabaseAway, isNotSent, isStatementTimeout } from './database.ts';
 export * from './errors.ts';
 export type { Feed, FeedAssessments } from './feed.ts';
 export type { FeedEntry } from './feed-window.ts';

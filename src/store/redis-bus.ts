@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { keyString } from './assessment.ts';
 import type { Bus, BusListener, BusStatus } from './bus.ts';
 import type { Logger } from './logger.ts';
+import { RedisGuard } from './redis-guard.ts';
 import { type AssessmentUpdate, decodeUpdates, encodeUpdates } from './updates.ts';
 import { decodeWork, encodeWork, type WorkNotice } from './work.ts';
 
@@ -15,6 +16,8 @@ export interface RedisBusOptions {
   prefix?: string;
   /** How long `attach` waits for a subscription to be confirmed, in milliseconds. Default 500. */
   confirmMs?: number;
+  /** Stands before Redis; by default one of its own. */
+  guard?: RedisGuard;
   log: Logger;
 }
 
@@ -50,7 +53,7 @@ export class RedisBus implements Bus {
   #away = false;
 
   constructor(options: RedisBusOptions) {
-    this.#options = { shards: 64, prefix: 'assessment-store', confirmMs: 500, ...options };
+    this.#options = { shards: 64, prefix: 'assessment-store', confirmMs: 500, guard: new RedisGuard(), ...options };
     const common = {
       lazyConnect: true,
       connectTimeout: 5_000,
@@ -210,7 +213,7 @@ export class RedisBus implements Bus {
     return groups;
   }
 
-  /** Resolves when Redis has confirmed the subscription, at once while it is away, and at the latest after `confirmMs`. */
+  /** Resolves when Redis has confirmed the subscription, at once while it is away or known to be late, and at the latest after `confirmMs`. */
   #subscribe(channel: string): Promise<void> {
     if (this.#subscriber.status !== 'ready') return Promise.resolve(); // subscribed, and the gap told of, when it is back
     let late = false;
@@ -220,16 +223,11 @@ export class RedisBus implements Bus {
       },
       () => {}, // the connection was lost: likewise
     );
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        late = true;
-        resolve();
-      }, this.#options.confirmMs);
-      void confirmed.then(() => {
-        clearTimeout(timer);
-        resolve();
+    return this.#options.guard
+      .ask(() => within(this.#options.confirmMs, confirmed))
+      .then((inTime) => {
+        late = inTime !== true;
       });
-    });
   }
 
   #receive(channel: string, message: string): void {
@@ -284,4 +282,15 @@ export class RedisBus implements Bus {
     this.#away = false;
     this.#options.log.info({}, 'Redis is back');
   }
+}
+
+/** True when the promise has resolved in time. @throws Error when it has not */
+function within(ms: number, promise: Promise<void>): Promise<true> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`Redis did not answer within ${ms} ms`)), ms);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
 }

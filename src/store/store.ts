@@ -10,6 +10,7 @@ import type {
   CleanupOldAssessments,
 } from './batch-inputs.ts';
 import { Batches } from './batches.ts';
+import type { BreakerState } from './breaker-state.ts';
 import { BulkCommands } from './bulk-commands.ts';
 import { AssessmentCache } from './cache.ts';
 import { changesSince } from './changes-since.ts';
@@ -18,6 +19,7 @@ import { Cleanup } from './cleanup.ts';
 import { Commands } from './commands.ts';
 import type { Connection, Page } from './cursor.ts';
 import { type Database, openDatabase } from './database.ts';
+import { DatabaseGuard } from './database-guard.ts';
 import { NotFoundError, type RefusalError } from './errors.ts';
 import { Feed, type FeedAssessments } from './feed.ts';
 import { FeedLog } from './feed-log.ts';
@@ -44,6 +46,7 @@ import type { ClaimAssessments, Heartbeat, ReleaseAssessments } from './queue-in
 import { type QueueStatus, readQueueStatus } from './queue-status.ts';
 import { readByKeys, readWithData } from './read-assessments.ts';
 import { RedisBus } from './redis-bus.ts';
+import { RedisGuard } from './redis-guard.ts';
 import { SearchIndexer } from './search-indexer.ts';
 import { type AssessmentStats, readStats, type StatsQuery } from './stats.ts';
 import type { RetryPolicy } from './transition-assessments.ts';
@@ -92,10 +95,12 @@ export interface StoreOptions {
 /** Opens a store on a migrated database (see `migrate` in src/database). Close it with `stop()`. */
 export async function openStore(options: StoreOptions): Promise<AssessmentStore> {
   const { databaseUrl, redisUrl, log } = options;
-  const db = openDatabase({ ...options, url: databaseUrl });
+  const guard = new DatabaseGuard({ connections: options.poolSize ?? 10, log });
+  const db = openDatabase({ ...options, url: databaseUrl, guard });
   try {
     const prefix = redisUrl === undefined ? undefined : (options.redisPrefix ?? `assessment-store:${await databaseIdentity(db)}`);
-    const shared = { redisUrl, log, ...(prefix !== undefined && { prefix }) };
+    const redisGuard = redisUrl === undefined ? undefined : new RedisGuard();
+    const shared = { redisUrl, log, ...(redisGuard && { guard: redisGuard }), ...(prefix !== undefined && { prefix }) };
     const bus = redisUrl === undefined ? undefined : new RedisBus({ ...shared, url: redisUrl });
     const cache = new AssessmentCache({ ...shared, entries: options.cacheEntries ?? 10_000 });
     const hub = new Hub({ changesSince: (known) => changesSince(db, known), bus, reconcileMs: options.reconcileMs ?? 5_000, log });
@@ -118,7 +123,7 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     hub.start();
     indexer.start();
     queue.start();
-    return new AssessmentStore(options, { db, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll });
+    return new AssessmentStore(options, { db, guard, redisGuard, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll });
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -134,6 +139,8 @@ async function databaseIdentity(db: Database): Promise<string> {
 
 interface Parts {
   db: Database;
+  guard: DatabaseGuard;
+  redisGuard: RedisGuard | undefined;
   bus: RedisBus | undefined;
   cache: AssessmentCache;
   hub: Hub;
@@ -395,6 +402,15 @@ export class AssessmentStore {
     this.#parts.feedLog.endFeeds();
     this.#parts.queue.endWaits();
     this.#cleanup.stop();
+  }
+
+  /** The state of the breaker before each server that there is; asks nobody. */
+  get breakers(): { name: 'database' | 'redis'; state: BreakerState }[] {
+    const { guard, redisGuard } = this.#parts;
+    return [
+      { name: 'database', state: guard.state },
+      ...(redisGuard === undefined ? [] : [{ name: 'redis' as const, state: redisGuard.state }]),
+    ];
   }
 
   /** The pool, for Prisma's own queries. */
