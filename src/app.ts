@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
+import { Admission } from './http/admission.ts';
 import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
 import { HttpServer } from './http/server.ts';
@@ -83,7 +84,8 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
     const limits = new Limits(limitsOptions(config));
-    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, actorOf });
+    const admission = new Admission(admissionOptions(config));
+    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, admission, limits, actorOf });
     started.push(async () => {
       const idle = worker?.stop();
       idle?.catch(() => {}); // reported below
@@ -92,10 +94,12 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       server.refuse();
       store.endWaits();
       await Promise.all([sockets.stop(), server.stop(config.STOP_TIMEOUT_MS), idle]);
+      admission.stop();
       await store.stop();
     });
     sockets.start();
-    server.serve({ pipeline, sockets, limits, actorOf, health: () => store.getHealthStatus() });
+    admission.start();
+    server.serve({ pipeline, sockets, limits, admission, actorOf, health: () => store.getHealthStatus() });
     if (worker) {
       worker.start();
       log.info({ workerId: worker.workerId, targets: config.CHECK_TARGETS }, 'this instance works: it runs the built-in checks');
@@ -133,6 +137,13 @@ const limitsOptions = (config: Config) => ({
   operations: config.MAX_OPERATIONS,
   operationsPerSubject: config.MAX_OPERATIONS_PER_SUBJECT,
   operationsPerSocket: config.MAX_OPERATIONS_PER_SOCKET,
+});
+
+/** Lists may be many and slow: half of the connections to the database are left to all others. */
+const admissionOptions = (config: Config) => ({
+  places: config.ADMISSION_PLACES,
+  patienceMs: config.ADMISSION_PATIENCE_MS,
+  lists: Math.max(1, Math.floor(config.DATABASE_POOL_SIZE / 2)),
 });
 
 const socketOptions = (config: Config) => ({

@@ -1,5 +1,13 @@
 import type { Actor, AssessmentStore, Loaders, Logger } from './store/index.ts';
 
+/** The place of an operation among those that are worked on at a time. */
+export interface Place {
+  /** Gives it back; only the first call counts. */
+  leave(): void;
+  /** What follows is waiting, maybe for long: gives it back, unless the operation does other things beside that. */
+  rest(): void;
+}
+
 /** What a resolver knows of the request that it answers. */
 export interface Context {
   store: AssessmentStore;
@@ -14,6 +22,8 @@ export interface Context {
   signal: AbortSignal;
   /** The last event that a client of server-sent events has seen: where its subscription goes on, whatever the arguments say. */
   lastEventId?: string | undefined;
+  /** None where somebody is answered who is let in already. */
+  place?: Place | undefined;
 }
 
 /**

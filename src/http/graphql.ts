@@ -1,10 +1,11 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, type YogaServerInstance } from 'graphql-yoga';
-import type { Context } from '../context.ts';
+import type { Context, Place } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError } from './client-errors.ts';
 import { exampleTabs } from './graphiql-examples.ts';
+import { leavePlaces } from './leave-places.ts';
 import { operationPipeline } from './pipeline.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
@@ -13,10 +14,12 @@ export interface Operation {
   requestId: string;
   /** Aborted when the client is gone. Over HTTP it is the request's own. */
   signal?: AbortSignal;
+  /** Where it is worked on. */
+  place?: Place | undefined;
 }
 
 /** What a context is made of. */
-export type ContextOf = (operation: Required<Operation> & Pick<Context, 'lastEventId'>) => Context;
+export type ContextOf = (operation: Required<Pick<Operation, 'requestId' | 'signal'>> & Pick<Context, 'lastEventId' | 'place'>) => Context;
 
 export interface GraphQLOptions {
   schema: GraphQLSchema;
@@ -40,13 +43,14 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     schema,
     graphqlEndpoint: path,
     // A socket has no request of its own for each operation.
-    context: ({ requestId, signal, request }: Operation & { request?: Request }) =>
+    context: ({ requestId, signal, place, request }: Operation & { request?: Request }) =>
       contextOf({
         requestId,
+        place,
         signal: signal ?? (request as Request).signal,
         lastEventId: request?.headers.get('last-event-id') || undefined,
       }),
-    plugins: [operationPipeline(streams)],
+    plugins: [operationPipeline(streams), leavePlaces],
     maskedErrors: { maskError: (error) => toClientError(error, { log }) },
     logging: false,
     multipart: false,

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { GraphQLError } from 'graphql';
 import { StartupError } from '../startup-error.ts';
 import type { Actor, HealthStatus, Logger } from '../store/index.ts';
+import { type Admission, isShed, overloaded, type Shed } from './admission.ts';
 import { drain } from './drain.ts';
 import { eventStreams } from './event-streams.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
-import { type Excess, type Limits, retryAfterMs, tooManyOperations } from './limits.ts';
+import { type Excess, type Limits, tooManyOperations } from './limits.ts';
+import { kindOfOperation } from './operation-kind.ts';
 import { ReadinessWatch } from './readiness-watch.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { Sockets } from './sockets.ts';
@@ -31,6 +34,7 @@ export interface Service {
   pipeline: GraphQLPipeline;
   sockets: Sockets;
   limits: Limits;
+  admission: Admission;
   /** For whom a request is made. */
   actorOf: (request: IncomingMessage) => Actor;
   health: () => Promise<HealthStatus>;
@@ -176,8 +180,15 @@ export class HttpServer {
     if (typeof place !== 'function') return answerExcess(request, response, place);
     response.once('close', place);
     cutOffWhenStuck(request, response, this.#options.slowClientMs);
+    if (this.#service.admission.isShut) return answerShed(request, response, this.#service.admission.shed());
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
-    await this.#service.pipeline(request, response, { requestId });
+    const asked = operationOf(request);
+    if (asked === undefined) return void (await this.#service.pipeline(request, response, { requestId }));
+    const entered = await this.#service.admission.enter(kindOfOperation(asked.query, asked.operationName));
+    if (isShed(entered)) return answerShed(request, response, entered);
+    response.once('close', () => entered.leave());
+    if (response.destroyed) return entered.leave();
+    await this.#service.pipeline(request, response, { requestId, place: entered });
   }
 
   #answerNotReady(response: ServerResponse): void {
@@ -212,13 +223,30 @@ function answerRefusedBody(response: ServerResponse, { status, code, message }: 
   answerJson(response, status, { errors: [{ message, extensions: { code } }] }, { connection: 'close' });
 }
 
-function answerExcess(request: IncomingMessage, response: ServerResponse, excess: Excess): void {
-  const error = tooManyOperations(excess);
-  const status = error.extensions['code'] === 'OVERLOADED' ? 503 : 429;
-  const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+const answerExcess = (request: IncomingMessage, response: ServerResponse, excess: Excess): void =>
+  answerRefusal(request, response, tooManyOperations(excess));
+
+const answerShed = (request: IncomingMessage, response: ServerResponse, shed: Shed): void =>
+  answerRefusal(request, response, overloaded(shed));
+
+function answerRefusal(request: IncomingMessage, response: ServerResponse, error: GraphQLError): void {
+  const { code, retryAfterMs } = error.extensions;
+  const status = code === 'OVERLOADED' ? 503 : 429;
+  const headers = { 'retry-after': String(Math.ceil(Number(retryAfterMs) / 1_000)) };
   // Closed with a body on its way, the connection would be reset, and the answer lost: a short one is let in.
-  const isShort = Number(request.headers['content-length'] ?? (request.method === 'POST' ? Number.POSITIVE_INFINITY : 0)) <= shortBytes;
+  const isShort =
+    request.complete ||
+    Number(request.headers['content-length'] ?? (request.method === 'POST' ? Number.POSITIVE_INFINITY : 0)) <= shortBytes;
   answerJson(response, status, { errors: [error] }, isShort ? headers : { ...headers, connection: 'close' });
+}
+
+/** What a request asks for; undefined where it is no operation: a page, or a preflight. */
+function operationOf(request: IncomingMessage & { body?: object }): { query?: unknown; operationName?: unknown } | undefined {
+  if (request.body !== undefined) return request.body;
+  const [, search] = request.method === 'GET' ? (request.url ?? '').split('?') : [];
+  if (search === undefined) return undefined;
+  const asked = new URLSearchParams(search);
+  return asked.has('query') ? { query: asked.get('query'), operationName: asked.get('operationName') } : undefined;
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { ConnectionInitMessage, ServerOptions, SubscribePayload } from 'graphql-ws';
-import type { Context } from '../context.ts';
+import type { Context, Place } from '../context.ts';
 import type { Logger } from '../store/index.ts';
+import { type Admission, isShed, overloaded } from './admission.ts';
 import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
 import type { GraphQLPipeline } from './graphql.ts';
+import { kindOfOperation } from './operation-kind.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import type { SocketOperation } from './socket-operations.ts';
@@ -16,6 +18,8 @@ import { Subscription } from './subscription.ts';
 
 export interface SocketHooksOptions {
   pipeline: GraphQLPipeline;
+  /** Lets operations in. */
+  admission: Admission;
   /** The answers of subscriptions. */
   answers: SharedAnswers;
   /** How long a client may take to send `connection_init`, in milliseconds. */
@@ -75,12 +79,14 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
   }
 }
 
-async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, log }: SocketHooksOptions) {
+async function prepare(session: SocketSession, id: string, payload: SubscribePayload, options: SocketHooksOptions) {
+  const { pipeline, admission, log } = options;
   const place = { requestId: randomUUID(), log };
   try {
     const operation = session.operations.begin(id, payload, session.actor);
     return await operation.during(async () => {
-      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal });
+      operation.place = await admitted(admission, operation, payload);
+      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal, place: operation.place });
       const { schema, execute, contextFactory, parse, validate } = enveloped;
       const document = parsed(() => parse(payload.query));
       const problems: readonly GraphQLError[] = validate(schema, document);
@@ -97,6 +103,15 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
     const problems = Array.isArray(error) ? (error as readonly unknown[]) : [error];
     return problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
   }
+}
+
+/** @throws GraphQLError (OVERLOADED) */
+async function admitted(admission: Admission, operation: SocketOperation, { query, operationName }: SubscribePayload): Promise<Place> {
+  const kind = kindOfOperation(query, operationName);
+  operation.isCommand = kind === 'report' || kind === 'claim' || kind === 'submission'; // also while it waits
+  const entered = await admission.enter(kind);
+  if (isShed(entered)) throw overloaded(entered);
+  return entered;
 }
 
 // Over HTTP, the codes of both kinds of bad documents come from graphql-yoga.

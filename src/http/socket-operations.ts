@@ -1,4 +1,5 @@
 import type { SubscribePayload } from 'graphql-ws';
+import type { Place } from '../context.ts';
 import type { Actor } from '../store/index.ts';
 import { type Count, type Limits, type Release, tooManyOperations } from './limits.ts';
 
@@ -9,6 +10,8 @@ export class SocketOperation {
   readonly #release: Release;
   /** Whether it changes something. */
   isCommand = false;
+  /** Where it is worked on, once it is. */
+  place: Place | undefined;
   #replaced = false;
   #over = false;
   #working = 0;
@@ -35,7 +38,9 @@ export class SocketOperation {
   /** Nothing follows any more: the place of the operation is free as soon as the work under way for it has ended. */
   end(): void {
     this.#over = true;
-    if (this.#working === 0) this.#release();
+    if (this.#working > 0) return;
+    this.place?.leave();
+    this.#release();
   }
 
   /** Does work for the operation, which keeps its place meanwhile. */

@@ -13,7 +13,7 @@ import { Subscription } from './subscription.ts';
 export async function subscribe(args: ExecutionArgs, shared: SharedAnswers): Promise<Subscription | ExecutionResult> {
   checkInputNesting(args.schema, args.document, args.variableValues ?? {});
   const context = args.contextValue as Context;
-  const source = await createSourceEventStream(args);
+  const source = await createSourceEventStream(args).finally(() => context.place?.leave());
   if (!(Symbol.asyncIterator in source)) return withClientErrors(source, context);
   if (!isUpdateSource(source)) throw new Error('a subscription is no source of updates');
   return new Subscription({ source, answers: shared.join(args), place: context });

@@ -19,8 +19,8 @@ export const assessments = async (_: unknown, args: ListAssessments, { store, ac
   totalCount: () => store.countAssessments(args, actor),
 });
 
-export const waitForAssessment = (_: unknown, args: WaitForCompletion, { store, actor, signal }: Context) =>
-  store.waitForCompletion(args, actor, signal);
+export const waitForAssessment = (_: unknown, args: WaitForCompletion, { store, actor, signal, place }: Context) =>
+  store.waitForCompletion(args, actor, signal, () => place?.rest());
 
 export const feedCursor = (_: unknown, __: object, { store, actor }: Context) => store.feedCursor(actor);
 

@@ -5,8 +5,12 @@ interface Args<Input> {
   input: Input;
 }
 
-export const claimAssessments = async (_: unknown, { input }: Args<ClaimAssessments>, { store, actor, loaders, signal }: Context) => {
-  const claims = await store.claimAssessments(input, actor, signal);
+export const claimAssessments = async (
+  _: unknown,
+  { input }: Args<ClaimAssessments>,
+  { store, actor, loaders, signal, place }: Context,
+) => {
+  const claims = await store.claimAssessments(input, actor, signal, () => place?.rest());
   // The requests came with the claims: whoever selects them costs no further statement.
   for (const { assessment } of claims) loaders.request.prime(assessment.id, assessment.requestData);
   return { claims };

@@ -25,6 +25,8 @@ export interface ClaimRequest {
   leaseMs: number;
   /** How long it waits for work when there is none, in milliseconds. */
   waitMs: number;
+  /** Called as it begins to wait, and whenever it goes on waiting. */
+  onWait?: (() => void) | undefined;
 }
 
 interface Waiting {
@@ -208,6 +210,7 @@ export class ClaimDesk {
     }
     waiting.timer ??= setTimeout(() => this.#dismiss(waiting, counter), leftMs).unref();
     counter.parked.add(waiting);
+    waiting.request.onWait?.();
   }
 
   #giveBack(claims: readonly ClaimedAssessment[], request: ClaimRequest): void {

@@ -90,11 +90,11 @@ export class Queue {
     return this.#desk.waiting;
   }
 
-  async claim(input: ClaimAssessments, actor: Actor, signal?: AbortSignal): Promise<ClaimedAssessment[]> {
+  async claim(input: ClaimAssessments, actor: Actor, signal?: AbortSignal, onWait?: () => void): Promise<ClaimedAssessment[]> {
     const { workerId, limit, types, leaseMs, waitMs } = checkInput(claimAssessmentsSchema, input);
     const wanted = allTypes.filter((type) => types?.includes(type) ?? true);
     const request: ClaimRequest = {
-      ...{ actor, workerId, limit: limit ?? 1, types: wanted, leaseMs: leaseMs ?? defaultLeaseMs, waitMs: waitMs ?? 0 },
+      ...{ actor, workerId, limit: limit ?? 1, types: wanted, leaseMs: leaseMs ?? defaultLeaseMs, waitMs: waitMs ?? 0, onWait },
     };
     return this.#desk.claim(request, signal);
   }

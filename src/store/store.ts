@@ -237,11 +237,12 @@ export class AssessmentStore {
 
   /**
    * Claims up to `limit` assessments that are ready, by rank: the most urgent first, the oldest first within a priority, and whoever waits long enough
-   * before all of them. Waits up to `waitMs` when there is none; then it is an empty list. @throws InvalidInputError, UnavailableError (the store stops);
+   * before all of them. Waits up to `waitMs` when there is none, and calls `onWait` as it begins to;
+   * then it is an empty list. @throws InvalidInputError, UnavailableError (the store stops);
    * the signal's reason when it is aborted.
    */
-  claimAssessments(input: ClaimAssessments, actor: Actor, signal?: AbortSignal): Promise<ClaimedAssessment[]> {
-    return this.#parts.queue.claim(input, actor, signal);
+  claimAssessments(input: ClaimAssessments, actor: Actor, signal?: AbortSignal, onWait?: () => void): Promise<ClaimedAssessment[]> {
+    return this.#parts.queue.claim(input, actor, signal, onWait);
   }
 
   /** Renews the claims that the worker still holds; in the order of the tokens. @throws InvalidInputError */
@@ -312,11 +313,16 @@ export class AssessmentStore {
   }
 
   /**
-   * Resolves as soon as the assessment is terminal, or with `timedOut: true` and the state it has by then.
+   * Resolves as soon as the assessment is terminal, or with `timedOut: true` and the state it has by then. Calls `onWait` as it begins to wait.
    * @throws InvalidInputError, NotFoundError, UnavailableError (the store stops); the signal's reason when it is aborted.
    */
-  waitForCompletion(input: WaitForCompletion, actor: Actor, signal?: AbortSignal): Promise<{ assessment: Assessment; timedOut: boolean }> {
-    return this.#waiting.forCompletion(input, actor, signal);
+  waitForCompletion(
+    input: WaitForCompletion,
+    actor: Actor,
+    signal?: AbortSignal,
+    onWait?: () => void,
+  ): Promise<{ assessment: Assessment; timedOut: boolean }> {
+    return this.#waiting.forCompletion(input, actor, signal, onWait);
   }
 
   /**

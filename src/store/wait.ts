@@ -84,6 +84,7 @@ export class Waiting {
     input: WaitForCompletion,
     actor: Actor,
     signal?: AbortSignal,
+    onWait?: () => void,
   ): Promise<{ assessment: Assessment; timedOut: boolean }> {
     const { assessmentId, timeoutMs } = checkInput(waitSchema, input);
     signal?.throwIfAborted();
@@ -91,6 +92,7 @@ export class Waiting {
     const [cached] = await this.#options.cache.get([key]);
     if (cached !== undefined) return { assessment: cached, timedOut: false };
     const watch = await this.watch({ assessmentId }, actor);
+    onWait?.();
     const giveUp = (): void => void watch.return();
     const timer = setTimeout(giveUp, timeoutMs ?? defaultWaitMs);
     signal?.addEventListener('abort', giveUp, { once: true });
