@@ -12,7 +12,7 @@ import {
 } from 'cockatiel';
 import { type BreakerState, breakerStateOf } from './breaker-state.ts';
 import type { Logger } from './logger.ts';
-import { isAnswer, isOutOfReach } from './out-of-reach.ts';
+import { isAnswer, isBreak, isOutOfReach } from './out-of-reach.ts';
 
 export interface DatabaseGuardOptions {
   /** Most connections at a time. */
@@ -41,6 +41,7 @@ export class NotSentError extends Error {
  */
 export class DatabaseGuard {
   readonly #breaker: CircuitBreakerPolicy;
+  readonly #count: FailureCount;
   readonly #bulkhead: BulkheadPolicy;
   readonly #patienceMs: number;
   #isAway = false;
@@ -48,10 +49,11 @@ export class DatabaseGuard {
   constructor({ connections, patienceMs = 5_000, log }: DatabaseGuardOptions) {
     this.#patienceMs = patienceMs;
     this.#bulkhead = bulkhead(connections, mostWaiting);
+    this.#count = new FailureCount(connections);
     this.#breaker = circuitBreaker(
       handleWhen((error) => this.#isFailure(error)),
       {
-        breaker: new ConsecutiveBreaker(Math.min(failuresInARow, connections)),
+        breaker: this.#count,
         halfOpenAfter: new ExponentialBackoff(tryAgainMs),
       },
     );
@@ -95,7 +97,8 @@ export class DatabaseGuard {
 
   /** The statement that tries the database has failed, unless the database has answered it. */
   #isFailure(error: unknown): boolean {
-    return this.#breaker.state === CircuitState.HalfOpen ? !isAnswer(error) : isOutOfReach(error);
+    if (this.#breaker.state === CircuitState.HalfOpen) return !isAnswer(error);
+    return isOutOfReach(error) || (isBreak(error) && this.#count.isOneTooMany());
   }
 
   #inTurn<Result>(send: () => Promise<Result>): Promise<Result> {
@@ -119,6 +122,27 @@ export class DatabaseGuard {
         reject(error);
       });
     });
+  }
+}
+
+/** Counts failures in a row. That connections break off is one only when more do than there were: then even new ones do. */
+class FailureCount extends ConsecutiveBreaker {
+  readonly #connections: number;
+  #breaks = 0;
+
+  constructor(connections: number) {
+    super(Math.min(failuresInARow, connections));
+    this.#connections = connections;
+  }
+
+  /** One more connection has broken off. */
+  isOneTooMany(): boolean {
+    return ++this.#breaks > this.#connections;
+  }
+
+  override success(): void {
+    super.success();
+    this.#breaks = 0;
   }
 }
 

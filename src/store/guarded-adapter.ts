@@ -13,7 +13,7 @@ export class GuardedAdapter extends PrismaPg {
     this.#guard = guard;
   }
 
-  override async connect() {
+  override async connect(): ReturnType<PrismaPg['connect']> {
     const guard = this.#guard;
     const adapter = await super.connect();
     const { queryRaw, executeRaw, startTransaction } = adapter;

@@ -12,12 +12,18 @@ export const isNoWay = (error: unknown): boolean => noWay.includes(String(Object
 
 /**
  * Whether the database could not be got at, as its driver says it: no connection was made, or nothing at all came over one in time. One that broke
- * off is not among them: the next may be made at once. Nor is a statement that the server ended because it took too long.
+ * off is not among them (see `isBreak`): the next may be made at once. Nor is a statement that the server ended because it took too long.
  */
 export function isOutOfReach(error: unknown): boolean {
   if (!isDriverAdapterError(error)) return isNoWay(error) || silence.test(error instanceof Error ? error.message : '');
   const { kind, originalCode } = error.cause;
   return kinds.includes(kind) || states.includes(originalCode ?? '');
+}
+
+/** Whether a connection broke off, be it with a word of the server's (57P01, 57P02). */
+export function isBreak(error: unknown): boolean {
+  if (!isDriverAdapterError(error)) return error instanceof Error && /^Connection terminated unexpectedly/.test(error.message);
+  return error.cause.kind === 'ConnectionClosed' || /^57P0[12]$/.test(error.cause.originalCode ?? '');
 }
 
 /** Whether the server itself has answered, be it with a refusal; not one that stops, starts, or takes no connection. */

@@ -51,6 +51,16 @@ test('a database that is gone is noticed once, tried by one statement now and th
   expect(lines.map(({ level }) => level)).toEqual(['warn', 'info']);
 });
 
+test('one that is gone behind something that takes the connections is noticed too', async () => {
+  await isBack();
+  proxy.aim('postgresql://nobody@127.0.0.1:1/none');
+  const psql = await database.connect();
+  await psql.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
+  await becomesOpen();
+  proxy.aim(database.url);
+  await isBack();
+});
+
 test('one that takes connections and answers nothing: nobody waits for it once that is known, and it heals', async () => {
   await isBack();
   proxy.fallSilent();

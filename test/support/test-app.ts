@@ -33,12 +33,15 @@ export interface TestApp {
   stop(): Promise<void>;
 }
 
+/** Other tests run beside this one: that they take the processor is no overload of this service. */
+const patient = { ADMISSION_PATIENCE_MS: '60000' };
+
 export async function startTestApp(config: Partial<Config> = {}, shared?: TestDatabase): Promise<TestApp> {
   const database = shared ?? (await createTestDatabase());
   const statements: string[] = [];
   const logged: string[] = [];
   const app = await startApp({
-    config: { ...parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url }), ...config },
+    config: { ...parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url, ...patient }), ...config },
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
     onStatement: noteForeground(statements),
   }).catch(async (error: unknown) => {
