@@ -39,8 +39,8 @@ export const result = {
   summary: 'One of six rules failed: the audit daemon is not enabled at boot. '.repeat(14),
 };
 
-const bodyOf = (name, variables) => JSON.stringify({ query: operations[name], variables });
-const paramsOf = (name) => ({ headers, tags: { name } });
+export const bodyOf = (name, variables) => JSON.stringify({ query: operations[name], variables });
+export const paramsOf = (name) => ({ headers, tags: { name } });
 
 function judged(response) {
   const answer = response.status === 200 ? response.json() : {};

@@ -12,6 +12,8 @@ export interface Service {
   cpuMs(): Promise<number>;
   /** What it holds after a collection of garbage, in bytes: its whole memory, and the heap and the buffers in it. */
   memory(): Promise<Record<'rss' | 'heapUsed' | 'external', number>>;
+  /** What it holds now, garbage and all, in bytes. */
+  rss(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -22,7 +24,7 @@ const readyWithinMs = 60_000;
 const report = `data:text/javascript,${encodeURIComponent(`
   process.on('message', async (asked) => {
     if (asked === 'memory') for (let time = 0; time < 3; time++) { gc(); await new Promise(setImmediate); }
-    process.send(asked === 'memory' ? process.memoryUsage() : process.cpuUsage());
+    process.send(asked === 'memory' ? process.memoryUsage() : asked === 'rss' ? process.memoryUsage.rss() : process.cpuUsage());
   });
   process.channel.unref();`)}`;
 
@@ -62,6 +64,11 @@ export async function startService(databaseUrl: string): Promise<Service> {
       child.send('memory');
       const [usage] = await once(child, 'message');
       return usage;
+    },
+    rss: async () => {
+      child.send('rss');
+      const [rss] = await once(child, 'message');
+      return rss;
     },
     stop: async () => {
       process.removeListener('exit', killed);

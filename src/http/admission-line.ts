@@ -26,11 +26,13 @@ export class AdmissionLine {
   /** How long one more would wait, going by how the line gets on, in milliseconds. */
   expectedMs(now: number): number {
     this.#measure(now);
-    return (this.#waiting.length + 1) * this.#paceMs;
+    return this.#waiting.length * this.#paceMs;
   }
 
   join(one: InLine, now: number): void {
     if (this.#waiting.push(one) > 1) return;
+    // What was learned while others waited, some time ago, says nothing about those who begin to wait now.
+    if (now - this.#since > measuredMs) this.#paceMs = 0;
     this.#since = now;
     this.#begun = 0;
   }

@@ -9,7 +9,7 @@ export interface AdmissionOptions {
   places: number;
   /** Most lists among them. */
   lists: number;
-  /** How long an operation may have to wait before it is refused, in milliseconds. */
+  /** How long an operation may take, as far as that can be foreseen, in milliseconds: who would take longer is refused. */
   patienceMs: number;
   /** Told of every refusal. */
   onRefused?: (kind: OperationKind) => void;
@@ -39,8 +39,17 @@ const rules: Readonly<Record<OperationKind, Rules>> = {
 };
 /** The part of the places that a kind has for itself, so that it goes on, slowly, whatever the others do. */
 const ownPart = 0.05;
+/** A loop that is later than this all the time has too much to do at a time, in milliseconds: then there are fewer places, down to a part of them. */
+const lateLoopMs = 30;
+const fewer = 0.7;
+const leastPart = 0.1;
+/** While it is not, so large a part of them is added again. */
+const more = 0.05;
 /** Most that wait, for each place; of those who begin to watch ten times as many. */
 const waitingPerPlace = 10;
+/** However long the work takes, so large a part of the patience is left for waiting; and how much one operation counts in how long that takes. */
+const leastWait = 0.2;
+const weight = 0.1;
 /** An operation comes round in the event loop at least so often: with its request, and with the answer of the database. */
 const turns = 2;
 const lookMs = 50;
@@ -51,18 +60,17 @@ interface Desk {
   kind: OperationKind;
   line: AdmissionLine;
   working: number;
-  /** It may begin while fewer than so many places are taken in all, */
-  shared: number;
-  /** or while it has taken fewer than so many itself; */
-  own: number;
-  /** but never more than so many. */
+  /** How long they lately kept their places, in milliseconds. */
+  tookMs: number;
+  rules: Rules;
+  /** Most places that it may have. */
   most: number;
   patienceMs: number;
   mostWaiting: number;
 }
 
 /**
- * Lets so many operations be worked on at a time. The others wait in line, the more urgent before the less urgent; who would have to wait too long, going
+ * Lets so many operations be worked on at a time, and fewer where they keep the event loop busy for long. The others wait in line, the more urgent before the less urgent; who would have to wait too long, going
  * by how its line gets on and by how late the event loop is, is refused at once, and who has waited too long is refused then. While
  * there is room, an operation costs a comparison and a count.
  */
@@ -70,18 +78,20 @@ export class Admission {
   readonly #desks: Readonly<Record<OperationKind, Desk>>;
   readonly #inOrder: readonly Desk[];
   readonly #patienceMs: number;
-  readonly #loop = new LoopWatch();
+  readonly #places: number;
+  readonly #loop = new LoopWatch((lateMs) => this.adapt(lateMs));
   readonly #lateMs: () => number;
   readonly #onRefused: (kind: OperationKind) => void;
+  /** How many places there are now. */
+  #open: number;
   #working = 0;
   #waiting = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ places, lists, patienceMs, onRefused = () => {}, lateMs }: AdmissionOptions) {
     const deskOf = (kind: OperationKind): Desk => ({
-      ...{ kind, line: new AdmissionLine(), working: 0 },
-      shared: Math.max(1, Math.floor(places * rules[kind].places)),
-      own: Math.min(kind === 'list' ? lists : places, Math.max(1, Math.floor(places * ownPart))),
+      ...{ kind, line: new AdmissionLine(), working: 0, tookMs: 0 },
+      rules: rules[kind],
       most: kind === 'list' ? lists : places,
       patienceMs: patienceMs * rules[kind].patience,
       mostWaiting: places * waitingPerPlace * (kind === 'watch' ? 10 : 1),
@@ -89,6 +99,8 @@ export class Admission {
     this.#inOrder = operationKinds.map(deskOf);
     this.#desks = Object.fromEntries(this.#inOrder.map((desk) => [desk.kind, desk])) as Record<OperationKind, Desk>;
     this.#patienceMs = patienceMs;
+    this.#places = places;
+    this.#open = places;
     this.#lateMs = lateMs ?? (() => this.#loop.lateMs);
     this.#onRefused = onRefused;
   }
@@ -103,7 +115,19 @@ export class Admission {
     for (const { line } of this.#inOrder) line.clear();
   }
 
-  /** How many operations are worked on, */
+  /** Makes it fewer places, or more again, by how late the event loop has been lately, in milliseconds. */
+  adapt(lateMs: number): void {
+    const wanted = lateMs > lateLoopMs ? this.#open * fewer : this.#open + this.#places * more;
+    this.#open = Math.min(this.#places, Math.max(1, this.#places * leastPart, wanted));
+    if (this.#waiting > 0) this.#beginNext();
+  }
+
+  /** How many places there are now, */
+  get places(): number {
+    return Math.floor(this.#open);
+  }
+
+  /** how many operations are worked on, */
   get working(): number {
     return this.#working;
   }
@@ -129,12 +153,13 @@ export class Admission {
     if (turns * this.#lateMs() > desk.patienceMs) return this.#refuse(desk);
     if (desk.line.length === 0 && this.#hasRoom(desk)) return this.#take(desk);
     const now = performance.now();
-    if (desk.line.length >= desk.mostWaiting || desk.line.expectedMs(now) > desk.patienceMs) return this.#refuse(desk);
-    return this.#wait(desk, now);
+    const waitMs = Math.max(desk.patienceMs - desk.tookMs, desk.patienceMs * leastWait);
+    if (desk.line.length >= desk.mostWaiting || desk.line.expectedMs(now) > waitMs) return this.#refuse(desk);
+    return this.#wait(desk, now, now + waitMs);
   }
 
-  #hasRoom({ working, shared, own, most }: Desk): boolean {
-    return (this.#working < shared || working < own) && working < most;
+  #hasRoom({ working, rules, most }: Desk): boolean {
+    return (this.#working + 1 <= this.#open * rules.places || working + 1 <= this.#open * ownPart || working === 0) && working < most;
   }
 
   #take(desk: Desk): Place {
@@ -143,7 +168,8 @@ export class Admission {
     return new TakenPlace(desk, this.#leave);
   }
 
-  readonly #leave = (desk: Desk): void => {
+  readonly #leave = (desk: Desk, tookMs: number): void => {
+    desk.tookMs += weight * (tookMs - desk.tookMs);
     this.#working--;
     desk.working--;
     if (this.#waiting > 0) this.#beginNext();
@@ -154,7 +180,7 @@ export class Admission {
     for (const desk of this.#inOrder) while (desk.line.length > 0 && this.#hasRoom(desk)) desk.line.next(now);
   }
 
-  #wait(desk: Desk, now: number): Promise<Place | Shed> {
+  #wait(desk: Desk, now: number, deadline: number): Promise<Place | Shed> {
     this.#waiting++;
     this.#timer ??= setInterval(() => this.#look(), lookMs).unref();
     return new Promise((resolve) => {
@@ -166,7 +192,7 @@ export class Admission {
         this.#waiting--;
         resolve(this.#refuse(desk));
       };
-      desk.line.join({ deadline: now + desk.patienceMs, begin, refuse }, now);
+      desk.line.join({ deadline, begin, refuse }, now);
     });
   }
 
@@ -195,10 +221,11 @@ export const overloaded = ({ retryAfterMs }: Shed): GraphQLError =>
 
 class TakenPlace implements Place {
   readonly #desk: Desk;
-  readonly #onLeave: (desk: Desk) => void;
+  readonly #onLeave: (desk: Desk, tookMs: number) => void;
+  readonly #since = performance.now();
   #left = false;
 
-  constructor(desk: Desk, onLeave: (desk: Desk) => void) {
+  constructor(desk: Desk, onLeave: (desk: Desk, tookMs: number) => void) {
     this.#desk = desk;
     this.#onLeave = onLeave;
   }
@@ -206,7 +233,7 @@ class TakenPlace implements Place {
   leave(): void {
     if (this.#left) return;
     this.#left = true;
-    this.#onLeave(this.#desk);
+    this.#onLeave(this.#desk, performance.now() - this.#since);
   }
 
   rest(): void {

@@ -94,9 +94,13 @@ test('a line knows from how it gets on how long one more would wait', () => {
   for (let count = 0; count < 50; count++) line.join(one, 1_000);
   expect(line.expectedMs(1_000)).toBe(0); // nothing is known yet
   for (let now = 1_010; now <= 1_200; now += 10) line.next(now);
-  expect(line.expectedMs(1_200)).toBe(31 * 10); // 30 wait, and one begins every 10 ms
-  expect(line.expectedMs(1_399)).toBe(31 * 10);
-  expect(line.expectedMs(1_400)).toBe(31 * 200); // none has begun for 200 ms
+  expect(line.expectedMs(1_200)).toBe(30 * 10); // 30 wait, and one begins every 10 ms
+  expect(line.expectedMs(1_399)).toBe(30 * 10);
+  expect(line.expectedMs(1_400)).toBe(30 * 200); // none has begun for 200 ms
+  for (let count = 0; count < 30; count++) line.next(1_401);
+  line.join(one, 2_000);
+  line.join(one, 2_000);
+  expect(line.expectedMs(2_000)).toBe(0); // that was long ago
 });
 
 test('a late loop refuses the less urgent first, and lets those who begin to watch wait', () => {
@@ -111,6 +115,22 @@ test('a late loop refuses the less urgent first, and lets those who begin to wat
   expect(admission.isShut).toBe(false);
   expect(kindsLetIn(251)).toEqual(['watch']);
   expect(admission.isShut).toBe(true);
+});
+
+test('a loop that is late all the time gets fewer places to work on, and as many as before when it is in time again', () => {
+  start();
+  const counted = (lateMs: number, times: number) => {
+    for (let time = 0; time < times; time++) admission.adapt(lateMs);
+    return admission.places;
+  };
+  expect(counted(29, 10)).toBe(100);
+  expect(counted(31, 1)).toBe(70);
+  expect(counted(31, 100)).toBe(10);
+  const places = fill('report');
+  expect(places).toHaveLength(10);
+  expect(counted(0, 1)).toBe(15);
+  expect(fill('report')).toHaveLength(4); // one was let in who waited
+  expect(counted(0, 100)).toBe(100);
 });
 
 test('resting gives back the place of those who wait for something, and of no others', () => {
