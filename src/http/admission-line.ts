@@ -31,10 +31,16 @@ export class AdmissionLine {
 
   join(one: InLine, now: number): void {
     if (this.#waiting.push(one) > 1) return;
-    // What was learned while others waited, some time ago, says nothing about those who begin to wait now.
-    if (now - this.#since > measuredMs) this.#paceMs = 0;
+    // What was learned some time ago says nothing about those who begin to wait now.
+    if (now - this.#since <= measuredMs) return;
+    this.#paceMs = 0;
     this.#since = now;
     this.#begun = 0;
+  }
+
+  /** One has begun that had not to wait. */
+  pass(): void {
+    this.#begun++;
   }
 
   /** Lets the first begin. */
@@ -57,7 +63,7 @@ export class AdmissionLine {
     for (const one of this.#waiting.splice(0)) one.refuse();
   }
 
-  /** While nobody waits nothing can be learned. */
+  /** While nobody waits, it is not known how many could have begun. */
   #measure(now: number): void {
     const tookMs = now - this.#since;
     if (this.#waiting.length === 0 || tookMs < measuredMs) return;

@@ -70,9 +70,9 @@ interface Desk {
 }
 
 /**
- * Lets so many operations be worked on at a time, and fewer where they keep the event loop busy for long. The others wait in line, the more urgent before the less urgent; who would have to wait too long, going
- * by how its line gets on and by how late the event loop is, is refused at once, and who has waited too long is refused then. While
- * there is room, an operation costs a comparison and a count.
+ * Lets so many operations be worked on at a time, and fewer where they keep the event loop busy for long. The others wait in line, the more urgent
+ * before the less urgent. Who would take too long, going by how its line gets on, how long the work lately took and how late the event loop is, is
+ * refused at once, and who has waited too long is refused then. While there is room, an operation costs some comparisons and counts.
  */
 export class Admission {
   readonly #desks: Readonly<Record<OperationKind, Desk>>;
@@ -151,7 +151,10 @@ export class Admission {
   enter(kind: OperationKind): Place | Promise<Place | Shed> | Shed {
     const desk = this.#desks[kind];
     if (turns * this.#lateMs() > desk.patienceMs) return this.#refuse(desk);
-    if (desk.line.length === 0 && this.#hasRoom(desk)) return this.#take(desk);
+    if (desk.line.length === 0 && this.#hasRoom(desk)) {
+      desk.line.pass();
+      return this.#take(desk);
+    }
     const now = performance.now();
     const waitMs = Math.max(desk.patienceMs - desk.tookMs, desk.patienceMs * leastWait);
     if (desk.line.length >= desk.mostWaiting || desk.line.expectedMs(now) > waitMs) return this.#refuse(desk);

@@ -101,6 +101,14 @@ test('a line knows from how it gets on how long one more would wait', () => {
   line.join(one, 2_000);
   line.join(one, 2_000);
   expect(line.expectedMs(2_000)).toBe(0); // that was long ago
+  for (let now = 2_010; now <= 2_200; now += 10) {
+    line.next(now);
+    line.next(now);
+    for (let count = 0; count < 8; count++) line.pass(); // it is empty again and again, and those who come then begin at once
+    line.join(one, now);
+    line.join(one, now);
+  }
+  expect(line.expectedMs(2_200)).toBeCloseTo(2, 0); // 200 have begun in 200 ms, and 2 wait
 });
 
 test('a late loop refuses the less urgent first, and lets those who begin to watch wait', () => {
