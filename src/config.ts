@@ -53,7 +53,7 @@ export const variables = z.object({
   MAX_OPERATIONS_PER_SUBJECT: whole(1, 10_000_000).default(100_000),
   MAX_OPERATIONS_PER_SOCKET: whole(1, 1_000_000).default(5_000),
   MAX_UNREAD_BYTES: whole(65_536, 1024 * 1024 * 1024).default(64 * 1024 * 1024),
-  ADMISSION_PLACES: whole(1, 10_000).default(64),
+  ADMISSION_PLACES: whole(1, 10_000).default(32),
   ADMISSION_PATIENCE_MS: whole(10, 60 * second).default(500),
   SOCKET_INIT_MS: whole(100, 600 * second).default(10 * second),
   KEEPALIVE_MS: whole(100, 600 * second).default(12 * second),

@@ -12,6 +12,8 @@ export interface Service {
   cpuMs(): Promise<number>;
   /** What it holds after a collection of garbage, in bytes: its whole memory, and the heap and the buffers in it. */
   memory(): Promise<Record<'rss' | 'heapUsed' | 'external', number>>;
+  /** When its answers of each status were begun since it was last asked (the first time: none), and how long they took, from the head of the request, in milliseconds. */
+  answerTimes(): Promise<Record<string, [begun: number, took: number][]>>;
   /** What it holds now, garbage and all, in bytes. */
   rss(): Promise<number>;
   stop(): Promise<void>;
@@ -22,9 +24,27 @@ const readyWithinMs = 60_000;
 
 // Loaded into the service before its own code: answers each message with the processor time, or the memory, so that no tool of the system is needed.
 const report = `data:text/javascript,${encodeURIComponent(`
+  import { subscribe } from 'node:diagnostics_channel';
+  let times;
+  // Only where somebody asks: it would be part of what other scripts measure.
+  const watchAnswers = () => {
+    const began = new WeakMap();
+    subscribe('http.server.request.start', ({ response }) => began.set(response, performance.now()));
+    subscribe('http.server.response.finish', ({ response }) => {
+      const begun = began.get(response);
+      if (begun !== undefined) (times[response.statusCode] ??= []).push([begun, performance.now() - begun]);
+    });
+  };
+  const answerTimes = () => {
+    if (times === undefined) watchAnswers();
+    const before = times ?? {};
+    times = {};
+    return before;
+  };
+  const answers = { memory: () => process.memoryUsage(), rss: () => process.memoryUsage.rss(), cpu: () => process.cpuUsage(), times: answerTimes };
   process.on('message', async (asked) => {
     if (asked === 'memory') for (let time = 0; time < 3; time++) { gc(); await new Promise(setImmediate); }
-    process.send(asked === 'memory' ? process.memoryUsage() : asked === 'rss' ? process.memoryUsage.rss() : process.cpuUsage());
+    process.send(answers[asked]());
   });
   process.channel.unref();`)}`;
 
@@ -64,6 +84,11 @@ export async function startService(databaseUrl: string): Promise<Service> {
       child.send('memory');
       const [usage] = await once(child, 'message');
       return usage;
+    },
+    answerTimes: async () => {
+      child.send('times');
+      const [times] = await once(child, 'message');
+      return times;
     },
     rss: async () => {
       child.send('rss');

@@ -41,7 +41,12 @@ export function describeDatabase(databaseUrl: string): string {
 
 function createClient(databaseUrl: string, connectionTimeoutMillis: number): pg.Client {
   try {
-    const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis, application_name: 'assessment-store migrate' });
+    const client = new pg.Client({
+      connectionString: databaseUrl,
+      connectionTimeoutMillis,
+      keepAlive: true,
+      application_name: 'assessment-store migrate',
+    });
     // A connection that breaks between two statements is reported by the next one; without a listener it would end the process.
     client.on('error', () => undefined);
     return client;
