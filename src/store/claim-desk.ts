@@ -1,6 +1,7 @@
 import type { Actor, Assessment } from './assessment.ts';
 import type { ClaimedShares, ClaimStatement } from './claim-assessments.ts';
 import type { ClaimedAssessment } from './claimed.ts';
+import { isDatabaseAway } from './database.ts';
 import { UnavailableError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { queueLimits } from './queue-inputs.ts';
@@ -192,9 +193,14 @@ export class ClaimDesk {
       // There may be more than those who were woken can take.
       if (claims.every((share, index) => share.length === shares[index]?.count)) this.#wake(counter, 1);
     } catch (error) {
-      for (const { fail, timer } of turn) {
-        clearTimeout(timer);
-        fail(error);
+      const isAway = isDatabaseAway(error);
+      for (const waiting of turn) {
+        // Who had been told to wait goes on waiting: work may come as soon as the database is back.
+        if (isAway && waiting.timer !== undefined) this.#answer(counter, waiting, []);
+        else {
+          clearTimeout(waiting.timer);
+          waiting.fail(error);
+        }
       }
     }
   }

@@ -129,6 +129,10 @@ describe.skipIf(noOwnRedis)('two services under load, whose servers go away and 
     expect([...refusals.keys()].filter((code) => code !== 'OVERLOADED' && code !== 'TIMEOUT')).toEqual([]);
     expect(refusals.get('OVERLOADED')).toBeGreaterThan(20);
     expect(longest).toBeLessThan(longestMs);
+    for (const { printed } of services) {
+      const told = [...printed().out.matchAll(/the database (cannot be reached|is back)/g)].map(([, what]) => what);
+      expect(told).toEqual(['cannot be reached', 'is back']);
+    }
     await expectEnds(waits);
     await expectKept(created, completed);
     expectAlive();

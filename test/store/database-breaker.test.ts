@@ -71,6 +71,29 @@ test('one that takes connections and answers nothing: nobody waits for it once t
   await isBack();
 }, 60_000);
 
+test('who waits for work or for an end when it goes, stays, and has it when it is back', async () => {
+  await isBack();
+  await store.createAssessment({ assessmentId: 'awaited', type: 'HEALTH' }, actor);
+  let waits = false;
+  const wait = store.waitForCompletion({ assessmentId: 'awaited', timeoutMs: 60_000 }, actor, undefined, () => {
+    waits = true;
+  });
+  const polls = ['a', 'b'].map((workerId) => store.claimAssessments({ workerId, types: ['SECURITY'], waitMs: 60_000 }, actor));
+  await eventually('all wait', () => waits && store.workersWaiting === 2);
+  await proxy.cut();
+  const before = log.lines.length;
+  const ticks = () => log.lines.slice(before).filter(({ message }) => /could not be compared/.test(message)).length;
+  await eventually('all has been looked after in vain, some times', () => ticks() >= 4);
+  expect(store.watching).toBe(1);
+  await proxy.restore();
+  await isBack();
+  await store.cancelAssessment({ assessmentId: 'awaited' }, actor);
+  expect((await wait).assessment.state).toBe('CANCELLED');
+  for (const assessmentId of ['work-a', 'work-b']) await store.createAssessment({ assessmentId, type: 'SECURITY' }, actor);
+  const claims = (await Promise.all(polls)).flat();
+  expect(claims.map(({ assessment }) => assessment.assessmentId).toSorted()).toEqual(['work-a', 'work-b']);
+});
+
 test('connections that are cut, to a server that takes new ones, are no reason to refuse anything', async () => {
   await isBack();
   const statesSeen = new Set<unknown>();
