@@ -34,9 +34,9 @@ export interface ServiceProcess {
 
 const running = new Set<ServiceProcess>();
 
-/** Starts `node dist/main.js` on a free port, with nothing in its environment but what is given. */
-export const startService = (environment: Record<string, string>): ServiceProcess =>
-  startProcess(process.execPath, [main], tmpdir(), environment);
+/** Starts `node dist/main.js`, of this or another folder, on a free port, with nothing in its environment but what is given. */
+export const startService = (environment: Record<string, string>, program = main): ServiceProcess =>
+  startProcess(process.execPath, [program], tmpdir(), environment);
 
 /** Starts `npm start`, without building first: other tests run what is built. */
 export const startByNpm = (environment: Record<string, string>): ServiceProcess =>
