@@ -1,6 +1,6 @@
 import { type Authenticate, letEverybodyIn, letInByToken } from './auth/authenticator.ts';
 import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
-import { algorithmsOf, type Config } from './config.ts';
+import { algorithmsOf, type Config, isAuthenticated } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
@@ -81,7 +81,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       ...shared,
       schema,
       contextOf,
-      graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
+      graphiql: (config.GRAPHIQL ?? config.NODE_ENV !== 'production') && (isAuthenticated(config) ? 'SSE' : 'WS'),
       keepAliveMs: config.KEEPALIVE_MS,
     });
     const worker = check && createBuiltInWorker(store, check, config, log);

@@ -28,7 +28,8 @@ export interface GraphQLOptions {
   path: string;
   /** Pages of these origins may call the API from a browser; others of the same origin only. */
   allowedOrigins: readonly string[];
-  graphiql: boolean;
+  /** How GraphiQL gets subscriptions, where there is GraphiQL: over sockets it cannot send a token. */
+  graphiql: false | 'WS' | 'SSE';
   /** The answers of subscriptions. */
   answers: SharedAnswers;
   /** After so long without an event there is a comment in a stream of events, in milliseconds. */
@@ -63,7 +64,7 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     healthCheckEndpoint: '/health/graphql',
     graphiql: graphiql && {
       title: 'AssessmentStore',
-      subscriptionsProtocol: 'WS',
+      subscriptionsProtocol: graphiql,
       defaultTabs: exampleTabs,
     },
     renderGraphiQL,
