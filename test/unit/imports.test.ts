@@ -111,6 +111,7 @@ describe('the layers', () => {
       'closed-error',
       'errors',
       'json',
+      'lanes',
       'lifecycle',
       'open-calls',
       'slots',

@@ -3,6 +3,9 @@
 -- by `set app.tenant_id`, and without that none. The policies are for every role, those to come too; the roles themselves belong to the
 -- cluster and not to this database, so they are not made here.
 
+-- By the index of the migration before this one, retries are found too; two would only mislead the planner.
+DROP INDEX "assessment_states_retries_due";
+
 ALTER TABLE "assessment_states" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "assessment_state_audit" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "assessment_log_cut" ENABLE ROW LEVEL SECURITY;
