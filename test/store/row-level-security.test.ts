@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { grantDirectAccess } from '../../src/database/direct-access.ts';
+import { migrate } from '../../src/database/migrate.ts';
 import type { Actor } from '../../src/store/index.ts';
 import { findAuditFlaws } from '../support/audit-checker.ts';
 import { type DirectAccess, openDirectAccess } from '../support/direct-access.ts';
@@ -255,6 +256,32 @@ describe('the service', () => {
       { tenant_id: 'acme' },
       { tenant_id: 'globex' },
     ]);
+  });
+
+  test('does not start as a login that would see nothing, and says what to do; as a member of the owner’s role it does', async () => {
+    const role = `test_service_${randomUUID().slice(0, 8)}`;
+    const tables = `test_tables_${randomUUID().slice(0, 8)}`;
+    const { database } = setup;
+    await owner.query(`create role "${role}" login password 'x'; grant select on _prisma_migrations to "${role}"; create role "${tables}"`);
+    const { rows } = await owner.query('select current_user as name');
+    onTestFinished(async () => {
+      await owner.query(
+        `alter table assessment_states owner to "${rows[0].name}"; drop owned by "${role}", "${tables}"; drop role "${role}", "${tables}"`,
+      );
+    });
+    await owner.query(`alter table assessment_states owner to "${tables}"`);
+    const databaseUrl = Object.assign(new URL(database.url), { username: role, password: 'x' }).href;
+    const log = { info: () => {}, warn: () => {}, error: () => {} };
+    await expect(migrate({ databaseUrl, log })).rejects.toMatchObject({
+      failure: 'MIGRATION_FAILED',
+      message: expect.stringContaining(`grant ${tables} to ${role};`),
+    });
+    await owner.query(`grant "${tables}" to "${role}"`);
+    expect(await migrate({ databaseUrl, log })).toEqual({ applied: [] });
+    const service = new pg.Client(databaseUrl);
+    await service.connect();
+    const seen = await service.query('select distinct tenant_id from assessment_states').finally(() => service.end());
+    expect(seen.rowCount).toBe(2);
   });
 
   test('no table of the database is without row-level security but those that say nothing of tenants', async () => {
