@@ -43,6 +43,13 @@ export const variables = z.object({
   PRIORITY_STEP_MS: whole(0, 86_400 * second).default(300 * second),
   MAINTENANCE_MS: whole(50, 60 * second).default(second),
   WORKER: flag.default(false),
+  WORKER_TENANTS: z
+    .string()
+    .transform((value) => [...new Set(value.split(',').map((tenant) => tenant.trim()))])
+    .refine((tenants) => tenants.every((tenant) => tenant !== '' && tenant.length <= 255), {
+      error: 'must be names of tenants of at most 255 characters, separated by commas',
+    })
+    .default(['default']),
   WORKER_CONCURRENCY: whole(1, 500).default(10),
   WORKER_LEASE_MS: whole(1_000, 3_600 * second).default(30 * second),
   CHECK_TARGETS: z.string().default(defaultTargets),

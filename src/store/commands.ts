@@ -55,6 +55,7 @@ export class Commands {
     this.#creations = new Coalescer<NewAssessment, CreateOutcome>({
       execute: (items) => this.committed(() => createAssessments(db, items), publishable.created),
       keyOf: keyString,
+      laneOf: ({ tenantId }) => tenantId,
       sizeOf: (item) => item.request.length,
       isItemFault: (error) => isRefusedValue(error) || isLockTimeout(error),
       concurrency,
@@ -62,6 +63,7 @@ export class Commands {
     this.#transitions = new Coalescer<Transition, TransitionOutcome>({
       execute: (items) => this.committed(() => transitionAssessments(db, items, retry), publishable.changed),
       keyOf: keyString,
+      laneOf: ({ tenantId }) => tenantId,
       sizeOf: (item) => item.result?.length ?? 0,
       isItemFault: isRefusedValue,
       concurrency,

@@ -58,7 +58,7 @@ const windowBytes = 32 * 1024 * 1024;
 /** How many changes are read at a time at the end of the log, and in a replay. */
 const pageSize = 1_000;
 const replaySize = 200;
-/** How many feeds of this process may read from the database at a time, so that a thousand that come back together do not take all connections. */
+/** How many feeds of this process may read from the database at a time, so that a thousand that come back together do not take all connections; the tenants take turns. */
 const replaysAtOnce = 3;
 
 /**
@@ -142,7 +142,7 @@ export class FeedLog implements ChangeListener {
   }
 
   async #readPage(epoch: LogEpoch, place: LogPlace, tenantId: string, isLarge: boolean): Promise<Replayed> {
-    const page = await this.#replays.run(() => readStep(this.#options.db, epoch, place, tenantId, replaySize, isLarge));
+    const page = await this.#replays.run(() => readStep(this.#options.db, epoch, place, tenantId, replaySize, isLarge), tenantId);
     if (page.state.history !== epoch.history) throw new CursorExpiredError(otherHistory);
     if (page.state.cuts.some((cut) => isLost(cut, place, page.state.snapshot))) throw new CursorExpiredError();
     return { entries: placed(page.entries, place), end: endOf(page, place), isLarge: page.isLarge };

@@ -121,6 +121,7 @@ describe('the layers', () => {
       'closed-error',
       'errors',
       'json',
+      'lanes',
       'lifecycle',
       'open-calls',
       'slots',
