@@ -1,13 +1,16 @@
 import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
-import type { Config } from './config.ts';
+import { type Config, metricsAccess } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
 import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
+import { OperationWatch } from './http/operation-watch.ts';
 import { HttpServer } from './http/server.ts';
 import { SharedAnswers } from './http/shared-answers.ts';
 import { Sockets } from './http/sockets.ts';
+import { noHttpTelemetry } from './http/telemetry.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { schema } from './schema/index.ts';
 import { type Actor, type AssessmentStore, type Logger, openStore } from './store/index.ts';
 import { serviceVersion } from './version.ts';
@@ -65,15 +68,19 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     const databaseUrl = databaseUrlOf(config, embedded);
     await migrate({ databaseUrl, log });
 
+    const metrics = config.METRICS ? new Metrics(serviceVersion) : undefined;
     const store = await openStore({
       ...storeOptions(config, databaseUrl),
       ...(onStatement && { onStatement }),
+      telemetry: metrics?.store,
       migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)),
       log,
     });
     started.push(() => store.stop());
     const contextOf: ContextOf = (operation) => ({ ...operation, store, actor: anonymous, loaders: store.loaders(anonymous), log });
-    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, answers: new SharedAnswers(), log };
+    const telemetry = metrics?.http ?? noHttpTelemetry;
+    const answers = new SharedAnswers();
+    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, answers, watch: new OperationWatch({ telemetry }), log };
     const pipeline = createPipeline({
       ...shared,
       schema,
@@ -82,8 +89,9 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       keepAliveMs: config.KEEPALIVE_MS,
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
-    const limits = new Limits(limitsOptions(config));
-    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, actorOf });
+    const limits = new Limits(limitsOptions(config), telemetry);
+    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, telemetry, actorOf });
+    metrics?.watch({ store, http: () => ({ sockets: sockets.size, subscriptions: answers.readers, operations: limits.operations }) });
     started.push(async () => {
       const idle = worker?.stop();
       idle?.catch(() => {}); // reported below
@@ -95,7 +103,10 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       await store.stop();
     });
     sockets.start();
-    server.serve({ pipeline, sockets, limits, actorOf, health: () => store.getHealthStatus() });
+    server.serve({
+      ...{ pipeline, sockets, limits, actorOf, health: () => store.getHealthStatus() },
+      metrics: metrics && { access: metricsAccess(config), contentType: metrics.contentType, render: () => metrics.render() },
+    });
     if (worker) {
       worker.start();
       log.info({ workerId: worker.workerId, targets: config.CHECK_TARGETS }, 'this instance works: it runs the built-in checks');

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError } from './client-errors.ts';
 import { exampleTabs } from './graphiql-examples.ts';
+import type { OperationWatch } from './operation-watch.ts';
 import { operationPipeline } from './pipeline.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
@@ -13,10 +14,12 @@ export interface Operation {
   requestId: string;
   /** Aborted when the client is gone. Over HTTP it is the request's own. */
   signal?: AbortSignal;
+  /** The client's span (W3C trace context). Over HTTP it is in the headers. */
+  traceparent?: string | undefined;
 }
 
 /** What a context is made of. */
-export type ContextOf = (operation: Required<Operation> & Pick<Context, 'lastEventId'>) => Context;
+export type ContextOf = (operation: Required<Omit<Operation, 'traceparent'>> & Pick<Context, 'lastEventId' | 'traceparent'>) => Context;
 
 export interface GraphQLOptions {
   schema: GraphQLSchema;
@@ -27,6 +30,8 @@ export interface GraphQLOptions {
   graphiql: boolean;
   /** The answers of subscriptions. */
   answers: SharedAnswers;
+  /** Told of every operation. */
+  watch: OperationWatch;
   /** After so long without an event there is a comment in a stream of events, in milliseconds. */
   keepAliveMs: number;
   log: Logger;
@@ -40,10 +45,11 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     schema,
     graphqlEndpoint: path,
     // A socket has no request of its own for each operation.
-    context: ({ requestId, signal, request }: Operation & { request?: Request }) =>
+    context: ({ requestId, signal, traceparent, request }: Operation & { request?: Request }) =>
       contextOf({
         requestId,
         signal: signal ?? (request as Request).signal,
+        traceparent: traceparent ?? request?.headers.get('traceparent') ?? undefined,
         lastEventId: request?.headers.get('last-event-id') || undefined,
       }),
     plugins: [operationPipeline(streams)],
