@@ -13,6 +13,8 @@ import { noHttpTelemetry } from './http/telemetry.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { schema } from './schema/index.ts';
 import { type Actor, type AssessmentStore, type Logger, openStore } from './store/index.ts';
+import { startTracing } from './tracing/start-tracing.ts';
+import type { Tracing } from './tracing/tracing.ts';
 import { serviceVersion } from './version.ts';
 
 export interface AppOptions {
@@ -68,19 +70,29 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     const databaseUrl = databaseUrlOf(config, embedded);
     await migrate({ databaseUrl, log });
 
+    const tracing = await traces(config, log);
+    if (tracing) started.push(() => tracing.stop());
     const metrics = config.METRICS ? new Metrics(serviceVersion) : undefined;
     const store = await openStore({
       ...storeOptions(config, databaseUrl),
       ...(onStatement && { onStatement }),
       telemetry: metrics?.store,
+      tracer: tracing,
       migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)),
       log,
     });
     started.push(() => store.stop());
-    const contextOf: ContextOf = (operation) => ({ ...operation, store, actor: anonymous, loaders: store.loaders(anonymous), log });
+    const traced = { store: tracing?.store(store) ?? store, tracer: tracing?.field };
+    const contextOf: ContextOf = (operation) => ({ ...operation, ...traced, actor: anonymous, loaders: store.loaders(anonymous), log });
     const telemetry = metrics?.http ?? noHttpTelemetry;
     const answers = new SharedAnswers();
-    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, answers, watch: new OperationWatch({ telemetry }), log };
+    const shared = {
+      path,
+      allowedOrigins: config.ALLOWED_ORIGINS,
+      answers,
+      watch: new OperationWatch({ telemetry, tracer: tracing }),
+      log,
+    };
     const pipeline = createPipeline({
       ...shared,
       schema,
@@ -129,6 +141,18 @@ function databaseUrlOf(config: Config, embedded: EmbeddedPostgres | undefined): 
   const url = config.DATABASE_URL ?? embedded?.url;
   if (url === undefined) throw new Error('there is neither a DATABASE_URL nor an embedded PostgreSQL');
   return url;
+}
+
+async function traces(config: Config, log: Logger): Promise<Tracing | undefined> {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return undefined;
+  return startTracing({
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    serviceName: config.OTEL_SERVICE_NAME,
+    version: serviceVersion,
+    ratio: config.OTEL_TRACES_SAMPLER_ARG,
+    log,
+  });
 }
 
 const serverOptions = (config: Config) => ({

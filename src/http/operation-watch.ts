@@ -1,4 +1,4 @@
-import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Context } from '../context.ts';
 import { operationLabel } from './operation-label.ts';
 import { type HttpTelemetry, noHttpTelemetry, type OperationTracer } from './telemetry.ts';
@@ -49,7 +49,8 @@ export class OperationWatch {
   #traced<Result extends object>(tracer: OperationTracer, args: ExecutionArgs, work: () => Promise<Result>): Promise<Result> {
     const { requestId, traceparent } = args.contextValue as Context;
     const label = operationLabel(args.document, args.operationName);
-    return tracer.operation({ ...label, name: args.operationName ?? undefined, requestId, traceparent }, work, outcomeOf);
+    const name = getOperationAST(args.document, args.operationName)?.name?.value;
+    return tracer.operation({ ...label, name, requestId, traceparent }, work, outcomeOf);
   }
 }
 

@@ -2,6 +2,7 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
+import TracingPlugin, { isRootField } from '@pothos/plugin-tracing';
 import type { Context } from '../context.ts';
 import type PrismaTypes from '../generated/pothos.ts';
 import { getDatamodel } from '../generated/pothos.ts';
@@ -16,9 +17,18 @@ export const builder = new SchemaBuilder<{
     JSONObject: { Input: JsonObject; Output: JsonObject };
   };
 }>({
-  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ErrorsPlugin, TracingPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   prisma: { client: (context) => context.store.database, dmmf: getDatamodel(), onUnusedQuery: 'error' },
+  tracing: {
+    default: (field) => isRootField(field),
+    wrap:
+      (resolve, _, { parentType, name }) =>
+      (source, args, context, info) =>
+        context.tracer === undefined
+          ? resolve(source, args, context, info)
+          : context.tracer(`${parentType}.${name}`, () => resolve(source, args, context, info)),
+  },
   errors: { directResult: true, defaultTypes: [] },
   relay: {
     nodeTypeOptions: { description: 'Something with an id that is unique in the whole service: `node` and `nodes` find it again.' },
