@@ -199,7 +199,7 @@ export class HttpServer {
       answerRefusedBody(response, error);
       return;
     }
-    this.#options.log.error({ err: error }, 'a request could not be answered');
+    this.#options.log.error({ err: error, requestId: response.getHeader('x-request-id') }, 'a request could not be answered');
     if (response.headersSent) response.destroy();
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
