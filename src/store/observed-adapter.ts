@@ -1,5 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils';
+import type { SqlDriverAdapter, SqlDriverAdapterFactory, SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils';
 import type { Pool } from 'pg';
 import type { StoreTelemetry } from './telemetry.ts';
 import type { StoreTracer } from './tracer.ts';
@@ -17,12 +17,16 @@ export interface Observers {
 }
 
 /** Prisma's way to PostgreSQL, which tells of every statement, and of the use of its pool. */
-export class ObservedAdapter extends PrismaPg {
+export class ObservedAdapter implements SqlDriverAdapterFactory {
+  readonly provider = 'postgres';
+  readonly adapterName: string;
+  readonly #factory: PrismaPg;
   readonly #observers: Observers;
   #pool: Pool | undefined;
 
   constructor(config: ConstructorParameters<typeof PrismaPg>[0], options: ConstructorParameters<typeof PrismaPg>[1], observers: Observers) {
-    super(config, options);
+    this.#factory = new PrismaPg(config, options);
+    this.adapterName = this.#factory.adapterName;
     this.#observers = observers;
   }
 
@@ -31,9 +35,9 @@ export class ObservedAdapter extends PrismaPg {
     return { open, idle, waiting };
   }
 
-  override async connect() {
-    const adapter = await super.connect();
-    this.#pool = adapter.underlyingDriver() as Pool;
+  async connect(): Promise<SqlDriverAdapter> {
+    const adapter = await this.#factory.connect();
+    this.#pool = adapter.underlyingDriver();
     this.#observe(adapter);
     const begin = adapter.startTransaction.bind(adapter);
     adapter.startTransaction = async (level) => this.#observe(await begin(level));
