@@ -41,9 +41,10 @@ export class OperationWatch {
     this.#telemetry.operation(operationLabel(args.document, args.operationName), codeOf(error), 0);
   }
 
-  /** A document was refused, so that nobody knows what it asks for. */
-  refusedDocument(code: 'GRAPHQL_PARSE_FAILED' | 'GRAPHQL_VALIDATION_FAILED'): void {
-    this.#telemetry.operation({ kind: 'unknown', field: 'none' }, code, 0);
+  /** Something is answered: where that is a refusal of the document, nobody knows what it has asked for. */
+  answered(result: object): void {
+    const outcome = outcomeOf(result);
+    if (documentCodes.has(outcome)) this.#telemetry.operation({ kind: 'unknown', field: 'none' }, outcome, 0);
   }
 
   #traced<Result extends object>(tracer: OperationTracer, args: ExecutionArgs, work: () => Promise<Result>): Promise<Result> {
@@ -53,6 +54,9 @@ export class OperationWatch {
     return tracer.operation({ ...label, name, requestId, traceparent }, work, outcomeOf);
   }
 }
+
+/** What a document is refused with before it is known what it asks for. */
+const documentCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE']);
 
 const outcomeOf = (result: object): string => {
   const [error] = (result as ExecutionResult).errors ?? [];

@@ -27,14 +27,6 @@ export function operationPipeline({ answers, watch, keepAliveMs }: OperationPipe
   return {
     onParse({ setParseFn }) {
       setParseFn(parseWithinLimits);
-      return ({ result }) => {
-        if (result instanceof Error) watch.refusedDocument('GRAPHQL_PARSE_FAILED');
-      };
-    },
-    onValidate() {
-      return ({ valid }) => {
-        if (!valid) watch.refusedDocument('GRAPHQL_VALIDATION_FAILED');
-      };
     },
     onExecute({ args, executeFn, setExecuteFn }) {
       try {
@@ -59,7 +51,9 @@ export function operationPipeline({ answers, watch, keepAliveMs }: OperationPipe
         },
       };
     },
-    onResultProcess({ request, resultProcessor, setResultProcessor }) {
+    onResultProcess({ request, result, resultProcessor, setResultProcessor }) {
+      // What was wrong with a document is remembered by the library: the second time, nothing is parsed.
+      watch.answered(result);
       const opened = subscriptions.get(request);
       if (opened === undefined) return;
       // Whoever asks for a subscription and takes no events is refused.

@@ -78,7 +78,7 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
   }
 }
 
-async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, log }: SocketHooksOptions) {
+async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, watch, log }: SocketHooksOptions) {
   const place = { requestId: randomUUID(), actor: session.actor, log };
   try {
     const operation = session.operations.begin(id, payload, session.actor);
@@ -102,7 +102,9 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
     // graphql-ws says nothing of an operation that its client has completed meanwhile, not even to `onError`.
     session.operations.forget(id, payload);
     const problems = Array.isArray(error) ? (error as readonly unknown[]) : [error];
-    return problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
+    const errors = problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
+    watch.answered({ errors });
+    return errors;
   }
 }
 

@@ -115,18 +115,41 @@ test('operations are counted by root field and outcome, whatever their clients c
     await service.send('{ assessmentStats(windowMinutes: 0) { total } }');
     await service.send('query Made { health { status } feedCursor }');
     await service.send('{ ...Parts } fragment Parts on Query { feedCursor }');
-    await service.send('{ nothing }');
-    await service.send('{');
+    for (let times = 0; times < 3; times++) {
+      await service.send('{ nothing }');
+      await service.send('{');
+      await service.send('query A { feedCursor } query B { feedCursor }');
+      await fetch(service.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }); // no operation
+    }
   });
   const counted = (kind: string, operation: string, outcome: string) => count(name, { kind, operation, outcome });
   expect(counted('mutation', 'createAssessment', 'OK')).toBe(3);
   expect(counted('query', 'assessmentStats', 'BAD_USER_INPUT')).toBe(1);
   expect(counted('query', 'several', 'OK')).toBe(1);
   expect(counted('query', 'feedCursor', 'OK')).toBe(1);
-  expect(counted('unknown', 'none', 'GRAPHQL_VALIDATION_FAILED')).toBe(1);
-  expect(counted('unknown', 'none', 'GRAPHQL_PARSE_FAILED')).toBe(1);
-  expect(count(name)).toBe(8);
+  expect(counted('unknown', 'none', 'GRAPHQL_VALIDATION_FAILED')).toBe(3);
+  expect(counted('unknown', 'none', 'GRAPHQL_PARSE_FAILED')).toBe(3);
+  expect(counted('unknown', 'none', 'OPERATION_RESOLUTION_FAILURE')).toBe(3);
+  expect(count(name)).toBe(6 + 9);
   expect(count('assessment_store_operation_seconds_count', { operation: 'createAssessment' })).toBe(3);
+});
+
+test('and so are those over a socket', async () => {
+  const client = createClient({ url: service.url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
+  const send = (query: string) =>
+    client
+      .iterate({ query })
+      .next()
+      .catch(() => {});
+  const count = await added(async () => {
+    for (const query of ['{ feedCursor }', '{ feedCursor }', '{ nothing }', '{ nothing }', '{', '{']) await send(query);
+  });
+  const name = 'assessment_store_operations_total';
+  expect(count(name, { kind: 'query', operation: 'feedCursor', outcome: 'OK' })).toBe(2);
+  expect(count(name, { operation: 'none', outcome: 'GRAPHQL_VALIDATION_FAILED' })).toBe(2);
+  expect(count(name, { operation: 'none', outcome: 'GRAPHQL_PARSE_FAILED' })).toBe(2);
+  expect(count(name)).toBe(6);
+  await client.dispose();
 });
 
 test('sockets, subscriptions and what is refused', async () => {
