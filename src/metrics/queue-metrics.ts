@@ -59,11 +59,12 @@ export class QueueMetrics {
     if (performance.now() >= this.#staleAt) this.#reading ??= this.#readOnce();
     if (this.#reading === undefined) return;
     let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), patienceMs);
+    const patience = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), patienceMs);
     });
-    if ((await Promise.race([this.#reading, patience])) === 'late') this.#totals = undefined;
+    const isRead = await Promise.race([this.#reading.then(() => true), patience]);
     clearTimeout(timer);
+    if (!isRead) this.#totals = undefined;
   }
 
   async #readOnce(): Promise<void> {

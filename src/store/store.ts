@@ -21,7 +21,7 @@ import { type Database, openPool } from './database.ts';
 import { NotFoundError, type RefusalError } from './errors.ts';
 import { Feed, type FeedAssessments } from './feed.ts';
 import { FeedLog } from './feed-log.ts';
-import { type HealthStatus, readHealth } from './health.ts';
+import { type HealthStatus, healthReader } from './health.ts';
 import { Hub } from './hub.ts';
 import {
   type CancelAssessment,
@@ -172,6 +172,7 @@ export class AssessmentStore {
   readonly #batches: Batches;
   readonly #bulk: BulkCommands;
   readonly #cleanup: Cleanup;
+  readonly #readHealth: () => Promise<HealthStatus>;
   #stopping: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
@@ -194,6 +195,8 @@ export class AssessmentStore {
         indexer.wake();
       },
     });
+    const { migrations = async () => ({ pending: [], unknown: [] }), version = 'unknown' } = options;
+    this.#readHealth = healthReader({ db, bus: parts.bus, migrations, version });
     this.#waiting = new Waiting({ hub, cache, read: latestReader(db), changesSince: (known) => changesSince(db, known) });
   }
 
@@ -401,9 +404,7 @@ export class AssessmentStore {
 
   /** How the parts of the service are doing; never throws. */
   getHealthStatus(): Promise<HealthStatus> {
-    const { db, bus } = this.#parts;
-    const { migrations = async () => ({ pending: [], unknown: [] }), version = 'unknown' } = this.#options;
-    return readHealth({ db, bus, migrations, version });
+    return this.#readHealth();
   }
 
   /** Batched reads by key for one request or one event; see {@link Loaders}. */
