@@ -134,7 +134,24 @@ test('operations are counted by root field and outcome, whatever their clients c
   expect(count('assessment_store_operation_seconds_count', { operation: 'createAssessment' })).toBe(3);
 });
 
-test('and so are those over a socket', async () => {
+test('a client that goes away is no fault of the service', async () => {
+  await createOne('waited-for');
+  const name = 'assessment_store_operations_total';
+  const before = await metricsOf(service);
+  const leave = new AbortController();
+  const body = JSON.stringify({ query: '{ waitForAssessment(assessmentId: "waited-for", timeoutMs: 60000) { __typename } }' });
+  const waiting = fetch(service.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: leave.signal });
+  await eventually('it waits', () => service.app.store.watching === 1);
+  leave.abort();
+  await expect(waiting).rejects.toThrow();
+  const labels = { kind: 'query', operation: 'waitForAssessment' };
+  await eventually('it has ended', async () => (await metricsOf(service))(name, labels) > before(name, labels));
+  const after = await metricsOf(service);
+  expect(after(name, { ...labels, outcome: 'ABORTED' }) - before(name, { ...labels, outcome: 'ABORTED' })).toBe(1);
+  expect(after(name, { outcome: 'INTERNAL' })).toBe(before(name, { outcome: 'INTERNAL' }));
+});
+
+test('operations over a socket are counted alike', async () => {
   const client = createClient({ url: service.url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
   const send = (query: string) =>
     client
