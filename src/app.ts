@@ -1,16 +1,21 @@
 import { type Authenticate, letEverybodyIn, letInByToken } from './auth/authenticator.ts';
 import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
-import { algorithmsOf, type Config, isAuthenticated } from './config.ts';
+import { algorithmsOf, type Config, isAuthenticated, metricsAccess } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
 import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
+import { OperationWatch } from './http/operation-watch.ts';
 import { HttpServer } from './http/server.ts';
 import { SharedAnswers } from './http/shared-answers.ts';
 import { Sockets } from './http/sockets.ts';
+import { noHttpTelemetry } from './http/telemetry.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { schema } from './schema/index.ts';
 import { type AssessmentStore, type Logger, openStore } from './store/index.ts';
+import { startTracing } from './tracing/start-tracing.ts';
+import type { Tracing } from './tracing/tracing.ts';
 import { serviceVersion } from './version.ts';
 
 export interface AppOptions {
@@ -64,19 +69,33 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     const databaseUrl = databaseUrlOf(config, embedded);
     await migrate({ databaseUrl, log });
 
+    const tracing = await traces(config, log);
+    if (tracing) started.push(() => tracing.stop());
+    const metrics = config.METRICS ? new Metrics(serviceVersion) : undefined;
     const store = await openStore({
       ...storeOptions(config, databaseUrl),
       ...(onStatement && { onStatement }),
+      telemetry: metrics?.store,
+      tracer: tracing,
       migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)),
       log,
     });
     started.push(() => store.stop());
+    const traced = { store: tracing?.store(store) ?? store, tracer: tracing?.field };
     const contextOf: ContextOf = (operation) => {
       const actor = operation.identity.caller;
-      return { ...operation, store, actor, loaders: store.loaders(actor), log };
+      return { ...operation, ...traced, actor, loaders: store.loaders(actor), log };
     };
     const authenticate = authenticationOf(config, log);
-    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, answers: new SharedAnswers(), log };
+    const telemetry = metrics?.http ?? noHttpTelemetry;
+    const answers = new SharedAnswers();
+    const shared = {
+      path,
+      allowedOrigins: config.ALLOWED_ORIGINS,
+      answers,
+      watch: new OperationWatch({ telemetry, tracer: tracing }),
+      log,
+    };
     const pipeline = createPipeline({
       ...shared,
       schema,
@@ -85,8 +104,9 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       keepAliveMs: config.KEEPALIVE_MS,
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
-    const limits = new Limits(limitsOptions(config));
-    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, authenticate });
+    const limits = new Limits(limitsOptions(config), telemetry);
+    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, telemetry, authenticate });
+    metrics?.watch({ store, http: () => ({ sockets: sockets.size, subscriptions: answers.readers, operations: limits.operations }) });
     started.push(async () => {
       const idle = worker?.stop();
       idle?.catch(() => {}); // reported below
@@ -101,6 +121,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     server.serve({
       ...{ pipeline, sockets, limits, authenticate, allowedOrigins: config.ALLOWED_ORIGINS },
       health: () => store.getHealthStatus(),
+      metrics: metrics && { access: metricsAccess(config), contentType: metrics.contentType, render: () => metrics.render() },
     });
     if (worker) {
       worker.start();
@@ -139,6 +160,18 @@ function authenticationOf(config: Config, log: Logger): Authenticate {
   if (url === undefined) return letEverybodyIn;
   const keys = { url, timeoutMs: config.AUTH_JWKS_TIMEOUT_MS, cooldownMs: config.AUTH_JWKS_COOLDOWN_MS };
   return letInByToken({ ...rules, keys });
+}
+
+async function traces(config: Config, log: Logger): Promise<Tracing | undefined> {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return undefined;
+  return startTracing({
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    serviceName: config.OTEL_SERVICE_NAME,
+    version: serviceVersion,
+    ratio: config.OTEL_TRACES_SAMPLER_ARG,
+    log,
+  });
 }
 
 const serverOptions = (config: Config) => ({

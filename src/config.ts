@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { unescape as decoded } from 'node:querystring';
 import { z } from 'zod';
 import { defaultAlgorithms, keyAlgorithms, secretAlgorithms } from './auth/algorithms.ts';
 import { defaultTargets } from './checks/target-policy.ts';
@@ -19,6 +20,11 @@ const address = (...protocols: string[]) =>
   });
 const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
 const second = 1_000;
+/** A header as OpenTelemetry has it in variables: its value is encoded as in an address. */
+const headerOf = (pair: string): [string, string] => {
+  const [name = '', ...value] = pair.split('=');
+  return [name.trim(), decoded(value.join('=').trim())];
+};
 
 /** Every variable that the service reads; `.env.example` explains each, and a test holds the two together. */
 export const variables = z.object({
@@ -84,6 +90,23 @@ export const variables = z.object({
   AUTH_JWKS_COOLDOWN_MS: whole(0, 3_600 * second).default(10 * second),
   ALLOW_UNAUTHENTICATED: flag.default(false),
   GRAPHIQL: flag.optional(),
+  METRICS: flag.default(true),
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[\w.~+/=-]{16,512}$/, { error: 'must be 16 to 512 letters, digits, and any of - . _ ~ + / =' })
+    .optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: address('http:', 'https:').optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .transform((value) => Object.fromEntries(value.split(',').map(headerOf)))
+    .refine((headers) => Object.keys(headers).every((name) => /^[\w-]+$/.test(name)), { error: 'must be name=value, separated by commas' })
+    .optional(),
+  OTEL_SERVICE_NAME: z.string().default('assessment-store'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, { error: 'must be a number from 0 to 1' })
+    .transform(Number)
+    .default(1),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
@@ -156,9 +179,7 @@ function parsed<Schema extends z.ZodObject>(schema: Schema, environment: NodeJS.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));
   const result = schema.safeParse(given);
   if (result.success) return result.data;
-  throw invalid(
-    result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(String(path[0]), given[String(path[0])])}`),
-  );
+  throw invalid(result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(String(path[0]), given)}`));
 }
 
 const invalid = (problems: string[]): StartupError =>
@@ -167,9 +188,24 @@ const invalid = (problems: string[]): StartupError =>
     `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`,
   );
 
-const shown = (name: string, value: string | undefined): string =>
-  value === undefined || value.includes('@') || name === 'AUTH_JWT_SECRET' ? '' : `, not "${value}"`;
+const isSecret = /TOKEN|SECRET|PASSWORD|HEADERS/;
+const shown = (name: string, { [name]: value }: Record<string, string | undefined>): string =>
+  value === undefined || value.includes('@') || isSecret.test(name) ? '' : `, not "${value}"`;
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+/**
+ * Who may read the metrics: with a token who has it. Without one everybody, where strangers are kept out by the network or the service serves this machine alone;
+ * else nobody.
+ */
+export function metricsAccess({
+  METRICS_TOKEN: token,
+  ALLOW_UNAUTHENTICATED,
+  NODE_ENV,
+  HOST,
+}: Config): 'everybody' | { token: string } | 'nobody' {
+  if (token !== undefined) return { token };
+  return ALLOW_UNAUTHENTICATED || (NODE_ENV !== 'production' && isLoopback(HOST)) ? 'everybody' : 'nobody';
+}
 
 function contradictions(config: Config): string[] {
   const problems = [...openings(config), ...contradictoryKeys(config)];

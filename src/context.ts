@@ -17,7 +17,14 @@ export interface Context {
   signal: AbortSignal;
   /** The last event that a client of server-sent events has seen: where its subscription goes on, whatever the arguments say. */
   lastEventId?: string | undefined;
+  /** The client's span that the operation belongs to (W3C trace context). */
+  traceparent?: string | undefined;
+  /** Follows the resolvers of root fields, where somebody does. */
+  tracer?: FieldTracer | undefined;
 }
+
+/** Runs a resolver as a span of its own. */
+export type FieldTracer = <Result>(name: string, run: () => Result) => Result;
 
 /**
  * What decides on what an actor may see: all that is known of it but its name. Whoever has the same rights is shown the same.

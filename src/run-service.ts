@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { startApp } from './app.ts';
 import { type Config, isAuthenticated, parseConfig, readEnvironment } from './config.ts';
 import { createLog } from './log.ts';
+import { withoutSecrets } from './log-secrets.ts';
 import { exitCodes, StartupError } from './startup-error.ts';
 
 /** Signals that come within so many milliseconds were sent by the same keystroke. */
@@ -10,7 +12,7 @@ const sameSignalMs = 300;
 export async function runService(): Promise<void> {
   await serve().catch((error: unknown) => {
     if (error instanceof StartupError) console.error(`AssessmentStore cannot start: ${error.message}`);
-    else console.error('AssessmentStore cannot start:', error);
+    else console.error('AssessmentStore cannot start:', withoutSecrets(inspect(error)));
     process.exit(error instanceof StartupError ? error.exitCode : exitCodes.UNEXPECTED);
   });
 }

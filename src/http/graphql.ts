@@ -7,6 +7,7 @@ import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError } from './client-errors.ts';
 import { exampleTabs } from './graphiql-examples.ts';
+import type { OperationWatch } from './operation-watch.ts';
 import { operationPipeline } from './pipeline.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
@@ -17,10 +18,12 @@ export interface Operation {
   identity: Identity | undefined;
   /** Aborted when the client is gone. Over HTTP it is the request's own. */
   signal?: AbortSignal;
+  /** The client's span (W3C trace context). Over HTTP it is in the headers. */
+  traceparent?: string | undefined;
 }
 
 /** What a context is made of. */
-export type ContextOf = (operation: Pick<Context, 'requestId' | 'signal' | 'identity' | 'lastEventId'>) => Context;
+export type ContextOf = (operation: Pick<Context, 'requestId' | 'signal' | 'identity' | 'lastEventId' | 'traceparent'>) => Context;
 
 export interface GraphQLOptions {
   schema: GraphQLSchema;
@@ -32,6 +35,8 @@ export interface GraphQLOptions {
   graphiql: false | 'WS' | 'SSE';
   /** The answers of subscriptions. */
   answers: SharedAnswers;
+  /** Told of every operation. */
+  watch: OperationWatch;
   /** After so long without an event there is a comment in a stream of events, in milliseconds. */
   keepAliveMs: number;
   log: Logger;
@@ -45,12 +50,13 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     schema,
     graphqlEndpoint: path,
     // A socket has no request of its own for each operation.
-    context: ({ requestId, signal, identity, request }: Operation & { request?: Request }) => {
+    context: ({ requestId, signal, identity, traceparent, request }: Operation & { request?: Request }) => {
       if (identity === undefined) throw noToken();
       return contextOf({
         requestId,
         identity,
         signal: signal ?? (request as Request).signal,
+        traceparent: traceparent ?? request?.headers.get('traceparent') ?? undefined,
         lastEventId: request?.headers.get('last-event-id') || undefined,
       });
     },

@@ -14,6 +14,7 @@ import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
 import { type Excess, type Limits, retryAfterMs, strangers, tooManyOperations } from './limits.ts';
+import { answerMetrics, type MetricsPage } from './metrics.ts';
 import { ReadinessWatch } from './readiness-watch.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { Sockets } from './sockets.ts';
@@ -40,6 +41,8 @@ export interface Service {
   /** Pages of these origins may read why they are refused. */
   allowedOrigins: readonly string[];
   health: () => Promise<HealthStatus>;
+  /** Without it there is no `/metrics`. */
+  metrics?: MetricsPage | undefined;
 }
 
 /** On every answer: no guessing of content types, no framing by other sites, no address given away by links. */
@@ -54,6 +57,7 @@ const keepAliveMs = 65_000;
 const longestRequestMs = 300_000;
 /** A body of so many bytes is cheaper to read to its end than a new connection. */
 const shortBytes = 64 * 1024;
+const otherPaths = ['/health/live', '/health/ready'];
 const clientRequestId = /^[\w.:-]{1,128}$/;
 
 /** The HTTP server: GraphQL, WebSocket upgrades on the same path, and health. It listens before the service is ready, and says so. */
@@ -165,6 +169,8 @@ export class HttpServer {
     for (const [name, value] of protectiveHeaders) response.setHeader(name, value);
     const [path] = (request.url ?? '/').split('?', 1);
     if (path === '/health/live') return answerLive(response);
+    const metrics = this.#service?.metrics;
+    if (path === '/metrics' && metrics !== undefined) return answerMetrics(request, response, metrics);
     if (path === '/health/ready') this.#readiness.asked();
     if (this.#service === undefined || this.#phase === 'stopping') return this.#answerNotReady(response);
     if (this.#phase === 'draining' && asksForEvents(request)) return this.#answerNotReady(response);
@@ -174,7 +180,10 @@ export class HttpServer {
     if (path === '/health/ready')
       return this.#phase === 'draining' ? this.#answerNotReady(response) : answerReady(response, await this.#service.health());
     if (path !== this.#options.path)
-      return answerJson(response, 404, { error: `Nothing is at ${path}.`, paths: [this.#options.path, '/health/live', '/health/ready'] });
+      return answerJson(response, 404, {
+        error: `Nothing is at ${path}.`,
+        paths: [this.#options.path, ...otherPaths, ...(metrics ? ['/metrics'] : [])],
+      });
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
@@ -202,7 +211,7 @@ export class HttpServer {
       answerRefusedBody(response, error);
       return;
     }
-    this.#options.log.error({ err: error }, 'a request could not be answered');
+    this.#options.log.error({ err: error, requestId: response.getHeader('x-request-id') }, 'a request could not be answered');
     if (response.headersSent) response.destroy();
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }

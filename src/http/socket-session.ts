@@ -2,7 +2,7 @@ import { GraphQLError } from 'graphql';
 import type { Authenticate } from '../auth/authenticator.ts';
 import type { Identity } from '../auth/identity.ts';
 import { noToken, tokenExpired } from '../auth/refusals.ts';
-import type { Logger } from '../store/index.ts';
+import type { Actor, Logger } from '../store/index.ts';
 import { closeCodes } from './close-codes.ts';
 import type { LongConnection } from './drain.ts';
 import { type Limits, placeOf, type Release } from './limits.ts';
@@ -36,6 +36,11 @@ export class SocketSession implements LongConnection {
     this.connection = options.connection;
     this.operations = new SocketOperations(options.limits);
     this.#options = options;
+  }
+
+  /** Who was let in; undefined before that. */
+  get actor(): Actor | undefined {
+    return this.#identity?.caller;
   }
 
   /** For whom it acts. @throws GraphQLError (UNAUTHENTICATED) when its token has expired */

@@ -12,6 +12,7 @@ import { refuseUpgrade } from './refuse-upgrade.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { type SocketHooksOptions, socketHooks } from './socket-hooks.ts';
 import { SocketSession } from './socket-session.ts';
+import type { HttpTelemetry } from './telemetry.ts';
 
 export interface SocketsOptions extends SocketHooksOptions {
   path: string;
@@ -23,6 +24,7 @@ export interface SocketsOptions extends SocketHooksOptions {
   maxMessageBytes: number;
   /** With so many bytes unsent, nothing is added: the client is closed. */
   maxUnsentBytes: number;
+  telemetry: HttpTelemetry;
   proof: ReadProofOptions;
 }
 

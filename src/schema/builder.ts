@@ -3,6 +3,7 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import TracingPlugin, { isRootField } from '@pothos/plugin-tracing';
 import type { Scope } from '../auth/scopes.ts';
 import type { Context } from '../context.ts';
 import type PrismaTypes from '../generated/pothos.ts';
@@ -21,7 +22,7 @@ export const builder = new SchemaBuilder<{
   };
 }>({
   // The first is the outermost: who may not have a field, does not reach what gives it.
-  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ScopeAuthPlugin, ErrorsPlugin, TracingPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
     authScopes: ({ actor }) => actor.scopes,
@@ -31,6 +32,15 @@ export const builder = new SchemaBuilder<{
     unauthorizedError: missingScope,
   },
   prisma: { client: (context) => context.store.database, dmmf: getDatamodel(), onUnusedQuery: 'error' },
+  tracing: {
+    default: (field) => isRootField(field),
+    wrap:
+      (resolve, _, { parentType, name }) =>
+      (source, args, context, info) =>
+        context.tracer === undefined
+          ? resolve(source, args, context, info)
+          : context.tracer(`${parentType}.${name}`, () => resolve(source, args, context, info)),
+  },
   errors: { directResult: true, defaultTypes: [] },
   relay: {
     nodeTypeOptions: { description: 'Something with an id that is unique in the whole service: `node` and `nodes` find it again.' },

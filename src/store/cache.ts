@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { type Assessment, type AssessmentKey, keyString } from './assessment.ts';
 import { isFinal } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
+import { noTelemetry, type StoreTelemetry } from './telemetry.ts';
 import { parseAssessment } from './updates.ts';
 
 export interface CacheOptions {
@@ -14,6 +15,7 @@ export interface CacheOptions {
   prefix?: string;
   /** How long an entry may stay, in milliseconds: so long an assessment that somebody deleted may still be seen. Default 1 minute. */
   ttlMs?: number;
+  telemetry?: StoreTelemetry;
   log: Logger;
 }
 
@@ -39,9 +41,11 @@ export class AssessmentCache {
   readonly #redis: Redis | undefined;
   readonly #ttlMs: number;
   readonly #prefix: string;
+  readonly #telemetry: StoreTelemetry;
   #writing = 0;
 
-  constructor({ entries = 10_000, redisUrl, prefix = 'assessment-store', ttlMs = 60_000, log }: CacheOptions) {
+  constructor({ entries = 10_000, redisUrl, prefix = 'assessment-store', ttlMs = 60_000, telemetry = noTelemetry, log }: CacheOptions) {
+    this.#telemetry = telemetry;
     this.#ttlMs = ttlMs;
     this.#prefix = prefix;
     this.#memory = entries > 0 ? new LRUCache({ max: entries, ttl: ttlMs }) : undefined;
@@ -56,6 +60,16 @@ export class AssessmentCache {
       });
       this.#redis.on('error', (error: Error) => log.debug({ err: error }, 'the second cache level is away: reads go to the database'));
     }
+  }
+
+  /** How many assessments are kept in memory. */
+  get size(): number {
+    return this.#memory?.size ?? 0;
+  }
+
+  /** Whether the second level is at hand; undefined where there is none. */
+  get isConnected(): boolean | undefined {
+    return this.#redis && this.#redis.status === 'ready';
   }
 
   start(): void {
@@ -87,6 +101,7 @@ export class AssessmentCache {
   async get(keys: readonly AssessmentKey[]): Promise<(Assessment | undefined)[]> {
     const found = keys.map((key) => this.#memory?.get(keyString(key)));
     const missing = keys.filter((_, index) => found[index] === undefined);
+    if (this.#memory !== undefined) this.#telemetry.cacheRead('memory', keys.length, keys.length - missing.length);
     if (missing.length === 0 || this.#redis?.status !== 'ready') return found;
     const second = await this.#getFromRedis(missing);
     return found.map((assessment) => assessment ?? second.shift());
@@ -108,12 +123,14 @@ export class AssessmentCache {
     const pipeline = this.#redis?.pipeline();
     for (const key of keys) pipeline?.hget(this.#redisKey(key), 'assessment');
     const replies = (await pipeline?.exec().catch(() => null)) ?? [];
-    return keys.map((_, index) => {
+    const found = keys.map((_, index) => {
       const text = replies[index]?.[1];
       const assessment = typeof text === 'string' ? parseAssessment(text) : undefined;
       if (assessment !== undefined) this.#keep(assessment);
       return assessment;
     });
+    this.#telemetry.cacheRead('redis', keys.length, found.filter((assessment) => assessment !== undefined).length);
+    return found;
   }
 
   #redisKey({ tenantId, assessmentId }: AssessmentKey): string {

@@ -1,5 +1,7 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
+import { ObservedAdapter, type PoolUse } from './observed-adapter.ts';
+import { noTelemetry, type StoreTelemetry } from './telemetry.ts';
+import type { StoreTracer } from './tracer.ts';
 
 /** The way to the database: raw SQL by tagged templates, and Prisma's own queries. */
 export type Database = PrismaClient;
@@ -15,20 +17,27 @@ export interface DatabaseOptions {
   priorityStepMs?: number | undefined;
   /** Told of every statement sent, with its text. */
   onStatement?: (sql: string) => void;
+  telemetry?: StoreTelemetry;
+  tracer?: StoreTracer | undefined;
 }
 
 /** How much longer than a statement may take its answer is waited for, in milliseconds. */
 const silenceMs = 2_000;
 
 /** Opens a pool of connections; the first connects when it is first needed. Close with `$disconnect()`. */
-export function openDatabase({
+export const openDatabase = (options: DatabaseOptions): Database => openPool(options).db;
+
+/** As `openDatabase`, with a view of how the pool is used. */
+export function openPool({
   url,
   poolSize = 10,
   statementTimeoutMs = 15_000,
   priorityStepMs = 300_000,
   onStatement,
-}: DatabaseOptions): Database {
-  const adapter = new PrismaPg(
+  telemetry = noTelemetry,
+  tracer,
+}: DatabaseOptions): { db: Database; poolUse: () => PoolUse } {
+  const adapter = new ObservedAdapter(
     {
       connectionString: url,
       max: poolSize,
@@ -41,10 +50,11 @@ export function openDatabase({
       options: `-c statement_timeout=${statementTimeoutMs} -c timezone=UTC -c jit=off -c assessment_store.priority_step_ms=${priorityStepMs}`,
     },
     { statementNameGenerator: statementNames() },
+    { telemetry, tracer },
   );
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal', ...(onStatement && { log: [{ emit: 'event', level: 'query' }] }) });
   if (onStatement) prisma.$on('query' as never, (event: Prisma.QueryEvent) => onStatement(event.query));
-  return prisma as Database;
+  return { db: prisma as Database, poolUse: () => adapter.poolUse };
 }
 
 // The statements of the commands: always the same texts, and planning one of them takes longer than running it for a few rows.

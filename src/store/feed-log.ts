@@ -14,6 +14,7 @@ import type { Logger } from './logger.ts';
 import { type LogPage, readFresh, readStep } from './read-log.ts';
 import { ReplayPages } from './replay-pages.ts';
 import { Slots } from './slots.ts';
+import { noTelemetry, type StoreTelemetry } from './telemetry.ts';
 
 export interface FeedLogOptions {
   db: Database;
@@ -24,6 +25,7 @@ export interface FeedLogOptions {
   hub: { offer(entries: readonly LogEntry[]): void; reconcile(): void };
   /** How many changes are kept in memory for feeds that read slower than they come. */
   windowEntries: number;
+  telemetry?: StoreTelemetry;
 }
 
 /** What the log tells its feeds. */
@@ -68,6 +70,7 @@ const replaysAtOnce = 3;
  */
 export class FeedLog implements ChangeListener {
   readonly filters = new FeedFilters<FeedEntry>();
+  readonly telemetry: StoreTelemetry;
   readonly #options: FeedLogOptions;
   readonly #listeners = new Set<FeedListener>();
   readonly #replays = new Slots(replaysAtOnce);
@@ -85,6 +88,7 @@ export class FeedLog implements ChangeListener {
 
   constructor(options: FeedLogOptions) {
     this.#options = options;
+    this.telemetry = options.telemetry ?? noTelemetry;
     this.#window = this.#emptyWindow();
     this.#reads = new LogReads({ read: () => this.#readToEnd(), isWanted: () => this.#position !== undefined, log: options.log });
   }
@@ -265,6 +269,7 @@ export class FeedLog implements ChangeListener {
     if (entries.length > 0) {
       this.#window.add({ entries, end: endOf(page, place), begins });
       this.#options.hub.offer(entries);
+      this.telemetry.fed(entries.length, Date.now() - (entries.at(-1)?.assessment.updatedAt.getTime() ?? Date.now()));
     }
     if (entries.length > 0 || hasMoved) for (const listener of [...this.#listeners]) listener.more();
   }

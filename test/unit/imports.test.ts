@@ -159,6 +159,18 @@ describe('the layers', () => {
     expect(offences(inLayer('checks'), ({ from, typeOnly }) => isOurs(from) && !from.startsWith('checks/') && !typeOnly)).toEqual([]);
   });
 
+  test('who counts and who follows is told by interfaces: only metrics knows prom-client, only tracing OpenTelemetry, whose packages are loaded when they are asked for', () => {
+    const isTracing = (from: string): boolean => from.startsWith('@opentelemetry/');
+    expect(offences(sources, ({ from }) => from === 'prom-client').filter((line) => !line.startsWith('metrics/'))).toEqual([]);
+    expect(offences(sources, ({ from }) => isTracing(from)).filter((line) => !line.startsWith('tracing/'))).toEqual([]);
+    const loaded = sources.flatMap(({ text }) => [...text.matchAll(/^import .* from '(@opentelemetry\/[^']+)'/gm)].map(([, from]) => from));
+    expect([...new Set(loaded)]).toEqual(['@opentelemetry/api']);
+    const allowed = ['http/telemetry.ts', 'store/index.ts'];
+    expect(
+      offences(inLayer('metrics', 'tracing'), ({ from }) => isOurs(from) && !allowed.includes(from) && !/^(metrics|tracing)\//.test(from)),
+    ).toEqual([]);
+  });
+
   test('no file imports itself by way of others when the program runs', () => {
     const needs = new Map(sources.map(({ path, imports }) => [path, imports.filter(({ typeOnly }) => !typeOnly).map(({ from }) => from)]));
     const reached = (path: string, found = new Set<string>()): Set<string> => {
