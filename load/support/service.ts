@@ -31,10 +31,10 @@ const profiling = process.env['CPU_PROF'] ? ['--cpu-prof', `--cpu-prof-dir=${pro
 
 /**
  * Starts what `npm run build` has built on a free port, and waits until it is ready. Variables of the environment, such as
- * COMMAND_CONCURRENCY, reach it.
+ * COMMAND_CONCURRENCY, reach it; those given here come before them.
  * @throws Error when nothing is built, or it does not become ready within a minute.
  */
-export async function startService(databaseUrl: string): Promise<Service> {
+export async function startService(databaseUrl: string, environment: Readonly<Record<string, string>> = {}): Promise<Service> {
   const main = join(root, 'dist', 'main.js');
   if (!existsSync(main)) throw new Error('there is nothing to measure yet: run `npm run build` first');
   const port = await freePort();
@@ -46,6 +46,7 @@ export async function startService(databaseUrl: string): Promise<Service> {
       // Not production, which would ask for tokens.
       ...{ NODE_ENV: 'development', GRAPHIQL: 'false', LOG_LEVEL: 'warn', HOST: '127.0.0.1' },
       ...{ PORT: String(port), DATABASE_URL: databaseUrl },
+      ...environment,
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
