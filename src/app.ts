@@ -1,16 +1,22 @@
+import { type Authenticate, letEverybodyIn, letInByToken } from './auth/authenticator.ts';
 import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
-import type { Config } from './config.ts';
+import { algorithmsOf, type Config, isAuthenticated, metricsAccess } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
 import { Admission } from './http/admission.ts';
 import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
+import { OperationWatch } from './http/operation-watch.ts';
 import { HttpServer } from './http/server.ts';
 import { SharedAnswers } from './http/shared-answers.ts';
 import { Sockets } from './http/sockets.ts';
+import { noHttpTelemetry } from './http/telemetry.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { schema } from './schema/index.ts';
-import { type Actor, type AssessmentStore, type Logger, openStore } from './store/index.ts';
+import { type AssessmentStore, type Logger, openStore } from './store/index.ts';
+import { startTracing } from './tracing/start-tracing.ts';
+import type { Tracing } from './tracing/tracing.ts';
 import { serviceVersion } from './version.ts';
 
 export interface AppOptions {
@@ -34,8 +40,6 @@ export interface App {
 }
 
 const path = '/graphql';
-const anonymous: Actor = { tenantId: 'default', subject: 'anonymous' };
-const actorOf = (): Actor => anonymous;
 
 /**
  * Starts the service: takes the port, brings up the embedded PostgreSQL unless DATABASE_URL names a server, applies the migrations,
@@ -66,26 +70,45 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     const databaseUrl = databaseUrlOf(config, embedded);
     await migrate({ databaseUrl, log });
 
+    const tracing = await traces(config, log);
+    if (tracing) started.push(() => tracing.stop());
+    const metrics = config.METRICS ? new Metrics(serviceVersion) : undefined;
     const store = await openStore({
       ...storeOptions(config, databaseUrl),
       ...(onStatement && { onStatement }),
+      telemetry: metrics?.store,
+      tracer: tracing,
       migrations: () => pendingMigrations((sql) => store.database.$queryRawUnsafe(sql)),
       log,
     });
     started.push(() => store.stop());
-    const contextOf: ContextOf = (operation) => ({ ...operation, store, actor: anonymous, loaders: store.loaders(anonymous), log });
-    const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, answers: new SharedAnswers(), log };
+    const traced = { store: tracing?.store(store) ?? store, tracer: tracing?.field };
+    const contextOf: ContextOf = (operation) => {
+      const actor = operation.identity.caller;
+      return { ...operation, ...traced, actor, loaders: store.loaders(actor), log };
+    };
+    const authenticate = authenticationOf(config, log);
+    const telemetry = metrics?.http ?? noHttpTelemetry;
+    const answers = new SharedAnswers();
+    const shared = {
+      path,
+      allowedOrigins: config.ALLOWED_ORIGINS,
+      answers,
+      watch: new OperationWatch({ telemetry, tracer: tracing }),
+      log,
+    };
     const pipeline = createPipeline({
       ...shared,
       schema,
       contextOf,
-      graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
+      graphiql: (config.GRAPHIQL ?? config.NODE_ENV !== 'production') && (isAuthenticated(config) ? 'SSE' : 'WS'),
       keepAliveMs: config.KEEPALIVE_MS,
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
-    const limits = new Limits(limitsOptions(config));
+    const limits = new Limits(limitsOptions(config), telemetry);
     const admission = new Admission(admissionOptions(config));
-    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, admission, limits, actorOf });
+    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, admission, limits, telemetry, authenticate });
+    metrics?.watch({ store, http: () => ({ sockets: sockets.size, subscriptions: answers.readers, operations: limits.operations }) });
     started.push(async () => {
       const idle = worker?.stop();
       idle?.catch(() => {}); // reported below
@@ -99,7 +122,11 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     });
     sockets.start();
     admission.start();
-    server.serve({ pipeline, sockets, limits, admission, actorOf, health: () => store.getHealthStatus() });
+    server.serve({
+      ...{ pipeline, sockets, limits, admission, authenticate, allowedOrigins: config.ALLOWED_ORIGINS },
+      health: () => store.getHealthStatus(),
+      metrics: metrics && { access: metricsAccess(config), contentType: metrics.contentType, render: () => metrics.render() },
+    });
     if (worker) {
       worker.start();
       log.info({ workerId: worker.workerId, targets: config.CHECK_TARGETS }, 'this instance works: it runs the built-in checks');
@@ -122,6 +149,33 @@ function databaseUrlOf(config: Config, embedded: EmbeddedPostgres | undefined): 
   const url = config.DATABASE_URL ?? embedded?.url;
   if (url === undefined) throw new Error('there is neither a DATABASE_URL nor an embedded PostgreSQL');
   return url;
+}
+
+function authenticationOf(config: Config, log: Logger): Authenticate {
+  const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL: url } = config;
+  const rules = {
+    algorithms: algorithmsOf(config),
+    issuer: config.AUTH_ISSUER,
+    audience: config.AUTH_AUDIENCE,
+    toleranceMs: config.AUTH_CLOCK_TOLERANCE_MS,
+    log,
+  };
+  if (secret !== undefined) return letInByToken({ ...rules, keys: { secret } });
+  if (url === undefined) return letEverybodyIn;
+  const keys = { url, timeoutMs: config.AUTH_JWKS_TIMEOUT_MS, cooldownMs: config.AUTH_JWKS_COOLDOWN_MS };
+  return letInByToken({ ...rules, keys });
+}
+
+async function traces(config: Config, log: Logger): Promise<Tracing | undefined> {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return undefined;
+  return startTracing({
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    serviceName: config.OTEL_SERVICE_NAME,
+    version: serviceVersion,
+    ratio: config.OTEL_TRACES_SAMPLER_ARG,
+    log,
+  });
 }
 
 const serverOptions = (config: Config) => ({

@@ -1,15 +1,17 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { CheckError } from './checks/check-error.ts';
 import { loadRules } from './checks/rule-set.ts';
 import { runCheck } from './checks/run-check.ts';
 import { readTargetPolicy } from './checks/target-policy.ts';
-import type { WorkerConfig } from './config.ts';
+import type { Config, WorkerConfig } from './config.ts';
 import { StartupError } from './startup-error.ts';
-import type { Actor, Assessment, AssessmentStore, Logger } from './store/index.ts';
+import type { Assessment, AssessmentStore, Logger } from './store/index.ts';
 import type { Handler } from './worker/handler.ts';
 import type { WorkClient } from './worker/work-client.ts';
 import { createWorker, type Worker } from './worker/worker.ts';
 
-const actor: Actor = { tenantId: 'default', subject: 'service:worker' };
+const subject = 'service:worker';
 
 /**
  * The built-in checks (docs/checks.md) as the configuration has them.
@@ -24,11 +26,32 @@ export async function loadChecks(config: Pick<WorkerConfig, 'CHECK_TARGETS' | 'C
 
 type WorkConfig = Omit<WorkerConfig, 'NODE_ENV' | 'LOG_LEVEL' | 'CHECK_TARGETS' | 'CHECK_RULES'>;
 
-/** A worker on a store in this process that runs the checks; it is yet to be started. */
-export const createBuiltInWorker = (store: AssessmentStore, check: Handler, config: WorkConfig, log: Logger): Worker =>
-  createWorker({ store, actor, log, ...optionsOf(check, config) });
+/**
+ * Workers on a store in this process that run the checks, behind one name; they are yet to be started. Each tenant has one with places of its own,
+ * so that what one has in the queue keeps nobody else waiting.
+ */
+export function createBuiltInWorker(
+  store: AssessmentStore,
+  check: Handler,
+  config: WorkConfig & Pick<Config, 'WORKER_TENANTS'>,
+  log: Logger,
+): Pick<Worker, 'workerId' | 'start' | 'stop'> {
+  const workerId = `${hostname().slice(0, 200)}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  const workers = config.WORKER_TENANTS.map((tenantId) =>
+    createWorker({ store, workerId, actor: { tenantId, subject }, log, ...optionsOf(check, config) }),
+  );
+  return {
+    workerId,
+    start: () => {
+      for (const worker of workers) worker.start();
+    },
+    stop: async () => {
+      await Promise.all(workers.map((worker) => worker.stop()));
+    },
+  };
+}
 
-/** The same over the API. `types`: which to claim; default: all. */
+/** A worker over the API. `types`: which to claim; default: all. */
 export const createRemoteWorker = (
   client: WorkClient,
   check: Handler,

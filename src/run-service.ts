@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { startApp } from './app.ts';
-import { parseConfig, readEnvironment } from './config.ts';
+import { type Config, isAuthenticated, parseConfig, readEnvironment } from './config.ts';
 import { createLog } from './log.ts';
+import { withoutSecrets } from './log-secrets.ts';
 import { exitCodes, StartupError } from './startup-error.ts';
 
 /** Signals that come within so many milliseconds were sent by the same keystroke. */
@@ -10,7 +12,7 @@ const sameSignalMs = 300;
 export async function runService(): Promise<void> {
   await serve().catch((error: unknown) => {
     if (error instanceof StartupError) console.error(`AssessmentStore cannot start: ${error.message}`);
-    else console.error('AssessmentStore cannot start:', error);
+    else console.error('AssessmentStore cannot start:', withoutSecrets(inspect(error)));
     process.exit(error instanceof StartupError ? error.exitCode : exitCodes.UNEXPECTED);
   });
 }
@@ -56,6 +58,9 @@ async function serve(): Promise<void> {
   stop = async () => (await starting).stop();
   hurry = () => void starting.then((app) => app.hurry()).catch(() => {}); // that it could not start is told below
   const app = await starting;
-  if (!config.ALLOW_UNAUTHENTICATED) log.info({}, 'there is no authentication: serving this machine only');
+  if (!isAuthenticated(config)) log.warn({}, `there is no authentication: ${whoIsServed(config)}`);
   log.info({}, `AssessmentStore is ready: the GraphQL API is at ${app.url}`);
 }
+
+const whoIsServed = ({ ALLOW_UNAUTHENTICATED, HOST }: Config): string =>
+  ALLOW_UNAUTHENTICATED ? `whoever reaches ${HOST} may do everything` : 'serving this machine only';

@@ -9,6 +9,7 @@ export interface HttpLoad {
   body: string | (() => string);
   /** What the body of an answer must contain to count as one. */
   expected: string;
+  headers?: Record<string, string>;
 }
 
 export interface HttpLoadResult {
@@ -21,7 +22,7 @@ export interface HttpLoadResult {
 }
 
 /** Sends requests over so many connections, each the next one as soon as the last is answered. */
-export async function loadOverHttp({ url, connections, until, body, expected }: HttpLoad): Promise<HttpLoadResult> {
+export async function loadOverHttp({ url, connections, until, body, expected, headers }: HttpLoad): Promise<HttpLoadResult> {
   const latenciesMs: number[] = [];
   const begun = performance.now();
   const {
@@ -34,7 +35,7 @@ export async function loadOverHttp({ url, connections, until, body, expected }: 
     const options: autocannon.Options = {
       ...{ url, connections, method: 'POST', excludeErrorStats: true },
       ...('seconds' in until ? { duration: until.seconds } : { amount: until.requests }),
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
       requests: [typeof body === 'string' ? { body } : { setupRequest: (request) => ({ ...request, body: body() }) }],
       verifyBody: (answer) => String(answer).includes(expected),
     };

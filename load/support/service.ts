@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-/** The real service as a process of its own, as production runs it. */
+/** The real service as a process of its own, without authentication. */
 export interface Service {
   /** The GraphQL API. */
   url: string;
@@ -53,10 +53,10 @@ const profiling = process.env['CPU_PROF'] ? ['--cpu-prof', `--cpu-prof-dir=${pro
 
 /**
  * Starts what `npm run build` has built on a free port, and waits until it is ready. Variables of the environment, such as
- * COMMAND_CONCURRENCY, reach it.
+ * COMMAND_CONCURRENCY, reach it; those given here come before them.
  * @throws Error when nothing is built, or it does not become ready within a minute.
  */
-export async function startService(databaseUrl: string): Promise<Service> {
+export async function startService(databaseUrl: string, environment: Readonly<Record<string, string>> = {}): Promise<Service> {
   const main = join(root, 'dist', 'main.js');
   if (!existsSync(main)) throw new Error('there is nothing to measure yet: run `npm run build` first');
   const port = await freePort();
@@ -65,8 +65,10 @@ export async function startService(databaseUrl: string): Promise<Service> {
     cwd: root,
     env: {
       ...process.env,
-      ...{ NODE_ENV: 'production', ALLOW_UNAUTHENTICATED: 'true', LOG_LEVEL: 'warn', HOST: '127.0.0.1' },
+      // Not production, which would ask for tokens.
+      ...{ NODE_ENV: 'development', GRAPHIQL: 'false', LOG_LEVEL: 'warn', HOST: '127.0.0.1' },
       ...{ PORT: String(port), DATABASE_URL: databaseUrl },
+      ...environment,
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

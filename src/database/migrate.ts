@@ -18,17 +18,19 @@ export interface MigrateOptions {
 
 /**
  * Brings the database up to the migrations of this code. Any number of instances may call it at once: one applies, the others wait for it and find
- * nothing left to do. With nothing to do it costs a connection and three short queries; the schema engine is loaded only when there is.
+ * nothing left to do. With nothing to do it costs a connection and four short queries; the schema engine is loaded only when there is.
  *
  * @returns the names of the migrations that this call applied, oldest first.
  * @throws StartupError DATABASE_UNREACHABLE; DATABASE_NEWER when the database has migrations that this code does not know;
- *   MIGRATION_FAILED when one fails, failed earlier or was edited afterwards, or when the server is older than PostgreSQL 15.
+ *   MIGRATION_FAILED when one fails, failed earlier or was edited afterwards, when the server is older than PostgreSQL 15, or when the login may not act
+ *   as the owner of the tables.
  */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
   const migrationsDir = options.migrationsDir ?? defaultMigrationsDir;
   const migrations = await readMigrations(migrationsDir);
   return withConnection(options, async (client) => {
     requireSupportedServer(await serverVersion(client));
+    await refuseStranger(client);
     if (!needsWork(await judge(client, migrations, options))) return { applied: [] };
     return underMigrationLock(client, options.log, async () => {
       const history = await judge(client, migrations, options);
@@ -74,6 +76,21 @@ export function requireSupportedServer(versionNumber: number): void {
   throw new StartupError(
     'MIGRATION_FAILED',
     `The server is PostgreSQL ${Math.floor(versionNumber / 10_000)}, and PostgreSQL 15 or later is needed. Nothing was changed.`,
+  );
+}
+
+/** Row-level security shows nothing to who is not the owner: a service that sees no assessments must not start as if there were none. */
+async function refuseStranger(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ owner: string; login: string }>(
+    `select quote_ident(pg_get_userbyid(c.relowner)) as owner, quote_ident(current_user) as login from pg_class c
+     where c.oid = to_regclass('assessment_states') and not pg_has_role(c.relowner, 'usage')`,
+  );
+  const [found] = rows;
+  if (found === undefined) return;
+  throw new StartupError(
+    'MIGRATION_FAILED',
+    `The tables belong to ${found.owner}, and the login ${found.login} may not act as that role: row-level security would show it no assessments. ` +
+      `Connect as ${found.owner}, or have an administrator run: grant ${found.owner} to ${found.login};`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import {
+  type Actor,
   CursorExpiredError,
   InvalidInputError,
   isDatabaseAway,
@@ -13,6 +14,8 @@ import {
 /** Which request an error belongs to, for the log. */
 export interface ErrorPlace {
   requestId?: string | undefined;
+  /** Who asked. */
+  actor?: Actor | undefined;
   log: Logger;
 }
 
@@ -22,11 +25,10 @@ const told = new WeakSet<object>();
  * An error as a client may see it. A mistake of the client, and a refusal of the store, say what was wrong and carry a code; anything
  * else is a fault of the service: it is logged with the request id, and the client is told that id and nothing more.
  */
-export function toClientError(error: unknown, { requestId, log }: ErrorPlace): GraphQLError {
+export function toClientError(error: unknown, place: ErrorPlace): GraphQLError {
   if (error instanceof GraphQLError && told.has(error)) return error;
   const cause = causeOf(error);
-  const answer =
-    cause instanceof GraphQLError ? ownError(error as GraphQLError) : (refusal(cause, error) ?? fault(cause, error, requestId, log));
+  const answer = cause instanceof GraphQLError ? ownError(error as GraphQLError) : (refusal(cause, error) ?? fault(cause, error, place));
   told.add(answer);
   return answer;
 }
@@ -57,12 +59,13 @@ function refusal(cause: unknown, error: unknown): GraphQLError | undefined {
   return undefined;
 }
 
-function fault(cause: unknown, error: unknown, requestId: string | undefined, log: Logger): GraphQLError {
+function fault(cause: unknown, error: unknown, { requestId, actor, log }: ErrorPlace): GraphQLError {
   const path = error instanceof GraphQLError ? error.path?.join('.') : undefined;
-  if (cause instanceof Error && cause.name === 'AbortError') log.debug({ requestId, path }, 'a client went away before it was answered');
+  const who = { requestId, tenant: actor?.tenantId, subject: actor?.subject };
+  if (cause instanceof Error && cause.name === 'AbortError') log.debug({ ...who, path }, 'a client went away before it was answered');
   // One for each request, as long as the database is away: what matters of that has been logged once.
-  else if (isNotSent(cause)) log.debug({ err: cause, requestId, path }, 'a request needs the database, which is away');
-  else log.error({ err: cause, requestId, path }, 'a request failed for a reason that is not its own');
+  else if (isNotSent(cause)) log.debug({ err: cause, ...who, path }, 'a request needs the database, which is away');
+  else log.error({ err: cause, ...who, path }, 'a request failed for a reason that is not its own');
   if (isStatementTimeout(cause))
     return rebuilt(error, 'The database did not answer in time.', { code: 'TIMEOUT', retryAfterMs: 1_000, requestId });
   if (isDatabaseAway(cause))

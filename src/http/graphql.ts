@@ -1,25 +1,34 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, type YogaServerInstance } from 'graphql-yoga';
+import type { Identity } from '../auth/identity.ts';
+import { noToken } from '../auth/refusals.ts';
 import type { Context, Place } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError } from './client-errors.ts';
 import { exampleTabs } from './graphiql-examples.ts';
 import { leavePlaces } from './leave-places.ts';
+import type { OperationWatch } from './operation-watch.ts';
 import { operationPipeline } from './pipeline.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
 /** What the transports hand to the pipeline with each operation. */
 export interface Operation {
   requestId: string;
+  /** Who asks. Undefined only for what is no operation: the page of GraphiQL, and what browsers ask before a request. */
+  identity: Identity | undefined;
   /** Aborted when the client is gone. Over HTTP it is the request's own. */
   signal?: AbortSignal;
   /** Where it is worked on. */
   place?: Place | undefined;
+  /** The client's span (W3C trace context). Over HTTP it is in the headers. */
+  traceparent?: string | undefined;
 }
 
 /** What a context is made of. */
-export type ContextOf = (operation: Required<Pick<Operation, 'requestId' | 'signal'>> & Pick<Context, 'lastEventId' | 'place'>) => Context;
+export type ContextOf = (
+  operation: Pick<Context, 'requestId' | 'signal' | 'identity' | 'lastEventId' | 'traceparent' | 'place'>,
+) => Context;
 
 export interface GraphQLOptions {
   schema: GraphQLSchema;
@@ -27,9 +36,12 @@ export interface GraphQLOptions {
   path: string;
   /** Pages of these origins may call the API from a browser; others of the same origin only. */
   allowedOrigins: readonly string[];
-  graphiql: boolean;
+  /** How GraphiQL gets subscriptions, where there is GraphiQL: over sockets it cannot send a token. */
+  graphiql: false | 'WS' | 'SSE';
   /** The answers of subscriptions. */
   answers: SharedAnswers;
+  /** Told of every operation. */
+  watch: OperationWatch;
   /** After so long without an event there is a comment in a stream of events, in milliseconds. */
   keepAliveMs: number;
   log: Logger;
@@ -43,13 +55,17 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     schema,
     graphqlEndpoint: path,
     // A socket has no request of its own for each operation.
-    context: ({ requestId, signal, place, request }: Operation & { request?: Request }) =>
-      contextOf({
+    context: ({ requestId, signal, identity, traceparent, place, request }: Operation & { request?: Request }) => {
+      if (identity === undefined) throw noToken();
+      return contextOf({
         requestId,
+        identity,
         place,
         signal: signal ?? (request as Request).signal,
+        traceparent: traceparent ?? request?.headers.get('traceparent') ?? undefined,
         lastEventId: request?.headers.get('last-event-id') || undefined,
-      }),
+      });
+    },
     plugins: [operationPipeline(streams), leavePlaces],
     maskedErrors: { maskError: (error) => toClientError(error, { log }) },
     logging: false,
@@ -60,7 +76,7 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     healthCheckEndpoint: '/health/graphql',
     graphiql: graphiql && {
       title: 'AssessmentStore',
-      subscriptionsProtocol: 'WS',
+      subscriptionsProtocol: graphiql,
       defaultTabs: exampleTabs,
     },
     renderGraphiQL,

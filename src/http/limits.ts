@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { Actor } from '../store/index.ts';
+import { type HttpTelemetry, noHttpTelemetry } from './telemetry.ts';
 
 /** The most that may be open at a time. A subject is whoever a connection acts for: a tenant and, in it, a name. */
 export interface LimitsOptions {
@@ -31,12 +32,21 @@ export class Limits {
   readonly #operationsOf: Count;
   readonly #operationsPerSocket: number;
 
-  constructor(options: LimitsOptions) {
-    this.#sockets = new Count(options.sockets, 'process');
-    this.#socketsOf = new Count(options.socketsPerSubject, 'subject');
-    this.#operations = new Count(options.operations, 'process');
-    this.#operationsOf = new Count(options.operationsPerSubject, 'subject');
+  readonly #refuseOperation: (limit: Excess['scope']) => void;
+
+  constructor(options: LimitsOptions, telemetry: HttpTelemetry = noHttpTelemetry) {
+    const refuseSocket = (limit: Excess['scope']): void => telemetry.refused('socket', limit);
+    this.#refuseOperation = (limit) => telemetry.refused('operation', limit);
+    this.#sockets = new Count(options.sockets, 'process', refuseSocket);
+    this.#socketsOf = new Count(options.socketsPerSubject, 'subject', refuseSocket);
+    this.#operations = new Count(options.operations, 'process', this.#refuseOperation);
+    this.#operationsOf = new Count(options.operationsPerSubject, 'subject', this.#refuseOperation);
     this.#operationsPerSocket = options.operationsPerSocket;
+  }
+
+  /** How many operations, and requests over HTTP, are under way. */
+  get operations(): number {
+    return this.#operations.of('');
   }
 
   /** Takes the place of a socket whose subject is not known yet. */
@@ -66,7 +76,7 @@ export class Limits {
 
   /** A count of the operations of one socket. */
   countOfSocket(): Count {
-    return new Count(this.#operationsPerSocket, 'socket');
+    return new Count(this.#operationsPerSocket, 'socket', this.#refuseOperation);
   }
 }
 
@@ -74,16 +84,26 @@ export class Limits {
 export class Count {
   readonly #most: number;
   readonly #scope: Excess['scope'];
+  readonly #onRefusal: (scope: Excess['scope']) => void;
   readonly #taken = new Map<string, number>();
 
-  constructor(most: number, scope: Excess['scope']) {
+  constructor(most: number, scope: Excess['scope'], onRefusal: (scope: Excess['scope']) => void) {
     this.#most = most;
     this.#scope = scope;
+    this.#onRefusal = onRefusal;
+  }
+
+  /** How much of the key is taken. */
+  of(key: string): number {
+    return this.#taken.get(key) ?? 0;
   }
 
   take(key: string): Release | Excess {
     const taken = this.#taken.get(key) ?? 0;
-    if (taken >= this.#most) return { scope: this.#scope, most: this.#most };
+    if (taken >= this.#most) {
+      this.#onRefusal(this.#scope);
+      return { scope: this.#scope, most: this.#most };
+    }
     this.#taken.set(key, taken + 1);
     let released = false;
     return () => {
@@ -108,5 +128,8 @@ export const tooManyOperations = (excess: Excess): GraphQLError =>
 /** Which limit was met, in words. */
 export const placeOf = ({ scope, most }: Excess): string =>
   ({ process: `in this process: ${most}`, subject: `of this subject: ${most}`, socket: `on this socket: ${most}` })[scope];
+
+/** For whom nobody has to say who it is: all together, as no tenant can be called. */
+export const strangers: Actor = { tenantId: '', subject: '' };
 
 const nameOf = ({ tenantId, subject }: Actor): string => JSON.stringify([tenantId, subject]);

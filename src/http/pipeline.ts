@@ -1,16 +1,19 @@
-import type { ExecutionResult } from 'graphql';
+import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../context.ts';
 import { toClientError, withClientErrors } from './client-errors.ts';
 import { parseWithinLimits } from './document-limits.ts';
 import { EventOutlet } from './event-outlet.ts';
 import { checkInputNesting } from './input-nesting.ts';
+import type { OperationWatch } from './operation-watch.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 import { subscribe } from './subscribe.ts';
 import { Subscription } from './subscription.ts';
 
 export interface OperationPipelineOptions {
   answers: SharedAnswers;
+  /** Told of every operation. */
+  watch: OperationWatch;
   /** After so long without an event there is a comment in a stream of events, in milliseconds. */
   keepAliveMs: number;
 }
@@ -19,22 +22,25 @@ export interface OperationPipelineOptions {
  * What every operation goes through over HTTP and server-sent events: a bounded document, and errors as clients may see them. Subscriptions
  * go their own way, past the streams of the library: their answers are shared with those over WebSocket.
  */
-export function operationPipeline({ answers, keepAliveMs }: OperationPipelineOptions): Plugin<Context> {
+export function operationPipeline({ answers, watch, keepAliveMs }: OperationPipelineOptions): Plugin<Context> {
   const subscriptions = new WeakMap<Request, Opened>();
   return {
     onParse({ setParseFn }) {
       setParseFn(parseWithinLimits);
     },
-    onExecute({ args }) {
-      checkInputNesting(args.schema, args.document, args.variableValues ?? {});
-      return {
-        onExecuteDone({ result, setResult }) {
-          if (!(Symbol.asyncIterator in Object(result))) setResult(withClientErrors(result as ExecutionResult, args.contextValue));
-        },
-      };
+    onExecute({ args, executeFn, setExecuteFn }) {
+      try {
+        checkInputNesting(args.schema, args.document, args.variableValues ?? {});
+      } catch (error) {
+        watch.refused(args, error);
+        throw error;
+      }
+      const execute = async (own: ExecutionArgs): Promise<ExecutionResult> =>
+        withClientErrors((await executeFn(own)) as ExecutionResult, own.contextValue as Context);
+      setExecuteFn((own: ExecutionArgs) => watch.run(own, () => execute(own)));
     },
     onSubscribe({ args, setSubscribeFn }) {
-      setSubscribeFn((own) => subscribe(own, answers));
+      setSubscribeFn((own) => watch.run(own, () => subscribe(own, answers)));
       return {
         onSubscribeError({ error, setError }) {
           setError(toClientError(error, args.contextValue));
@@ -45,7 +51,9 @@ export function operationPipeline({ answers, keepAliveMs }: OperationPipelineOpt
         },
       };
     },
-    onResultProcess({ request, resultProcessor, setResultProcessor }) {
+    onResultProcess({ request, result, resultProcessor, setResultProcessor }) {
+      // What was wrong with a document is remembered by the library: the second time, nothing is parsed.
+      watch.answered(result);
       const opened = subscriptions.get(request);
       if (opened === undefined) return;
       // Whoever asks for a subscription and takes no events is refused.

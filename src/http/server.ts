@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { GraphQLError } from 'graphql';
+import { GraphQLError } from 'graphql';
+import type { Authenticate } from '../auth/authenticator.ts';
+import type { Identity } from '../auth/identity.ts';
 import { StartupError } from '../startup-error.ts';
-import type { Actor, HealthStatus, Logger } from '../store/index.ts';
+import type { HealthStatus, Logger } from '../store/index.ts';
 import { type Admission, isShed, overloaded, type Shed } from './admission.ts';
+import { allowOrigin } from './allow-origin.ts';
+import { withoutHttpStatus } from './client-errors.ts';
 import { drain } from './drain.ts';
 import { eventStreams } from './event-streams.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
-import { type Excess, type Limits, tooManyOperations } from './limits.ts';
+import { type Excess, type Limits, strangers, tooManyOperations } from './limits.ts';
+import { answerMetrics, type MetricsPage } from './metrics.ts';
 import { kindOfOperation } from './operation-kind.ts';
 import { ReadinessWatch } from './readiness-watch.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
@@ -35,9 +40,12 @@ export interface Service {
   sockets: Sockets;
   limits: Limits;
   admission: Admission;
-  /** For whom a request is made. */
-  actorOf: (request: IncomingMessage) => Actor;
+  authenticate: Authenticate;
+  /** Pages of these origins may read why they are refused. */
+  allowedOrigins: readonly string[];
   health: () => Promise<HealthStatus>;
+  /** Without it there is no `/metrics`. */
+  metrics?: MetricsPage | undefined;
 }
 
 /** On every answer: no guessing of content types, no framing by other sites, no address given away by links. */
@@ -52,6 +60,7 @@ const keepAliveMs = 65_000;
 const longestRequestMs = 300_000;
 /** A body of so many bytes is cheaper to read to its end than a new connection. */
 const shortBytes = 64 * 1024;
+const otherPaths = ['/health/live', '/health/ready'];
 const clientRequestId = /^[\w.:-]{1,128}$/;
 
 /** The HTTP server: GraphQL, WebSocket upgrades on the same path, and health. It listens before the service is ready, and says so. */
@@ -163,6 +172,8 @@ export class HttpServer {
     for (const [name, value] of protectiveHeaders) response.setHeader(name, value);
     const [path] = (request.url ?? '/').split('?', 1);
     if (path === '/health/live') return answerLive(response);
+    const metrics = this.#service?.metrics;
+    if (path === '/metrics' && metrics !== undefined) return answerMetrics(request, response, metrics);
     if (path === '/health/ready') this.#readiness.asked();
     if (this.#service === undefined || this.#phase === 'stopping') return this.#answerNotReady(response);
     if (this.#phase === 'draining' && asksForEvents(request)) return this.#answerNotReady(response);
@@ -172,23 +183,32 @@ export class HttpServer {
     if (path === '/health/ready')
       return this.#phase === 'draining' ? this.#answerNotReady(response) : answerReady(response, await this.#service.health());
     if (path !== this.#options.path)
-      return answerJson(response, 404, { error: `Nothing is at ${path}.`, paths: [this.#options.path, '/health/live', '/health/ready'] });
+      return answerJson(response, 404, {
+        error: `Nothing is at ${path}.`,
+        paths: [this.#options.path, ...otherPaths, ...(metrics ? ['/metrics'] : [])],
+      });
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
-    const place = this.#service.limits.takeOperation(this.#service.actorOf(request));
+    const { authenticate, limits, pipeline, allowedOrigins } = this.#service;
+    const identity = await identify(request, authenticate);
+    if (identity instanceof GraphQLError) {
+      allowOrigin(request, response, allowedOrigins);
+      return answerError(request, response, identity);
+    }
+    const place = limits.takeOperation(identity?.caller ?? strangers);
     if (typeof place !== 'function') return answerExcess(request, response, place);
     response.once('close', place);
     cutOffWhenStuck(request, response, this.#options.slowClientMs);
     if (this.#service.admission.isShut) return answerShed(request, response, this.#service.admission.shed());
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
     const asked = operationOf(request);
-    if (asked === undefined) return void (await this.#service.pipeline(request, response, { requestId }));
+    if (asked === undefined) return void (await pipeline(request, response, { requestId, identity }));
     const entered = await this.#service.admission.enter(kindOfOperation(asked.query, asked.operationName));
     if (isShed(entered)) return answerShed(request, response, entered);
     response.once('close', () => entered.leave());
     if (response.destroyed) return entered.leave();
-    await this.#service.pipeline(request, response, { requestId, place: entered });
+    await pipeline(request, response, { requestId, identity, place: entered });
   }
 
   #answerNotReady(response: ServerResponse): void {
@@ -201,11 +221,26 @@ export class HttpServer {
       answerRefusedBody(response, error);
       return;
     }
-    this.#options.log.error({ err: error }, 'a request could not be answered');
+    this.#options.log.error({ err: error, requestId: response.getHeader('x-request-id') }, 'a request could not be answered');
     if (response.headersSent) response.destroy();
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
 }
+
+/** Who makes a request, or why that is not to be known; undefined where nobody has to. */
+async function identify(request: IncomingMessage, authenticate: Authenticate): Promise<Identity | GraphQLError | undefined> {
+  try {
+    return await authenticate(request.headers.authorization);
+  } catch (error) {
+    if (isForAll(request)) return undefined;
+    if (error instanceof GraphQLError) return error;
+    throw error;
+  }
+}
+
+/** What a browser asks before a request, which has no token yet; and a page, from which people send theirs. */
+const isForAll = ({ method = '', url = '', headers: { accept } }: IncomingMessage): boolean =>
+  method === 'OPTIONS' || (['GET', 'HEAD'].includes(method) && accept?.includes('text/html') === true && !/[?&]query=/.test(url));
 
 const mayTakeEvents = ({ headers: { accept } }: IncomingMessage): boolean => accept?.includes('text/event-stream') ?? false;
 /** Whether a client takes nothing but a stream of events, and comes back by itself; others name it among what they could take. */
@@ -232,7 +267,21 @@ const answerShed = (request: IncomingMessage, response: ServerResponse, shed: Sh
 function answerRefusal(request: IncomingMessage, response: ServerResponse, error: GraphQLError): void {
   const { code, retryAfterMs } = error.extensions;
   const status = code === 'OVERLOADED' ? 503 : 429;
-  const headers = { 'retry-after': String(Math.ceil(Number(retryAfterMs) / 1_000)) };
+  answerUnread(request, response, error, { status, headers: { 'retry-after': String(Math.ceil(Number(retryAfterMs) / 1_000)) } });
+}
+
+function answerError(request: IncomingMessage, response: ServerResponse, error: GraphQLError): void {
+  const { status = 500, headers = {} } = error.extensions.http ?? {};
+  answerUnread(request, response, withoutHttpStatus(error), { status, headers });
+}
+
+/** Answers before the body is read. */
+function answerUnread(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: GraphQLError,
+  { status, headers }: { status: number; headers: Record<string, string> },
+): void {
   // Closed with a body on its way, the connection would be reset, and the answer lost: a short one is let in.
   const isShort =
     request.complete ||

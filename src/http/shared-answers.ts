@@ -21,17 +21,40 @@ const firstBatchSize = 4;
 export class SharedAnswers {
   readonly #byDocument = new WeakMap<DocumentNode, Map<string, OperationAnswers>>();
   readonly #kept = new KeptAnswers();
+  #readers = 0;
+
+  /** How many subscriptions there are. */
+  get readers(): number {
+    return this.#readers;
+  }
 
   /** The answers for a subscription; `leave` them in the end. */
   join(args: ExecutionArgs): OperationAnswers {
     const operations = this.#byDocument.get(args.document) ?? new Map<string, OperationAnswers>();
     this.#byDocument.set(args.document, operations);
     const key = sharingKey(args);
-    const answers = operations.get(key) ?? new OperationAnswers(args, this.#kept, () => operations.delete(key));
+    const answers = operations.get(key) ?? this.#answersOf(args, () => operations.delete(key));
     operations.set(key, answers);
+    this.#readers += 1;
     answers.join();
     return answers;
   }
+
+  #answersOf(args: ExecutionArgs, onUnused: () => void): OperationAnswers {
+    const onLeave = (): void => {
+      this.#readers -= 1;
+    };
+    return new OperationAnswers({ args, kept: this.#kept, onUnused, onLeave });
+  }
+}
+
+interface OperationAnswersOptions {
+  args: ExecutionArgs;
+  kept: KeptAnswers;
+  /** The last reader has left. */
+  onUnused: () => void;
+  /** A reader has left. */
+  onLeave: () => void;
 }
 
 /** The answers to updates for one operation with its variables and rights: each update is executed, and made JSON, once for all readers. */
@@ -39,14 +62,16 @@ export class OperationAnswers {
   readonly #args: ExecutionArgs;
   readonly #kept: KeptAnswers;
   readonly #onUnused: () => void;
+  readonly #onLeave: () => void;
   readonly #known: Known = new Map();
   #readers = 0;
   #batchSize = firstBatchSize;
 
-  constructor(args: ExecutionArgs, kept: KeptAnswers, onUnused: () => void) {
+  constructor({ args, kept, onUnused, onLeave }: OperationAnswersOptions) {
     this.#args = args;
     this.#kept = kept;
     this.#onUnused = onUnused;
+    this.#onLeave = onLeave;
   }
 
   /** How many updates a reader should have answered at a time. */
@@ -60,6 +85,7 @@ export class OperationAnswers {
 
   leave(): void {
     this.#readers -= 1;
+    this.#onLeave();
     if (this.#readers > 0) return;
     this.#kept.forget(this.#known);
     this.#onUnused();

@@ -8,6 +8,7 @@ import { closeCodes } from './close-codes.ts';
 import { limitArrivals } from './limit-arrivals.ts';
 import { ReadProof, type ReadProofOptions, strideBytes } from './read-proof.ts';
 import type { WaitingForRoom } from './subscription.ts';
+import type { HttpTelemetry } from './telemetry.ts';
 import { textFrame } from './text-frame.ts';
 
 export interface SocketConnectionOptions {
@@ -19,6 +20,7 @@ export interface SocketConnectionOptions {
   proof: ReadProofOptions;
   /** With so many bytes unsent, nothing is added: the client is closed. */
   maxUnsentBytes: number;
+  telemetry: HttpTelemetry;
   log: Logger;
 }
 
@@ -126,6 +128,7 @@ export class SocketConnection implements ProtocolSocket {
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
     this.#options.log.debug({ code, reason }, 'a socket is closed');
+    this.#options.telemetry.socketClosed(code);
     this.#socket.close(code, reason);
     this.#leave();
   }

@@ -7,6 +7,7 @@ import { type Admission, isShed, overloaded } from './admission.ts';
 import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { kindOfOperation } from './operation-kind.ts';
+import type { OperationWatch } from './operation-watch.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import type { SocketOperation } from './socket-operations.ts';
@@ -22,6 +23,8 @@ export interface SocketHooksOptions {
   admission: Admission;
   /** The answers of subscriptions. */
   answers: SharedAnswers;
+  /** Told of every operation. */
+  watch: OperationWatch;
   /** How long a client may take to send `connection_init`, in milliseconds. */
   initTimeoutMs: number;
   log: Logger;
@@ -42,7 +45,7 @@ interface Enveloped {
 export function socketHooks(options: SocketHooksOptions): SocketHooks {
   return {
     connectionInitWaitTimeout: options.initTimeoutMs,
-    onConnect: ({ extra }) => extra.admit(),
+    onConnect: ({ extra, connectionParams }) => extra.admit(connectionParams),
     onSubscribe: ({ extra }, id, payload) => prepare(extra, id, payload, options),
     execute: (args) => {
       const { operation, execute } = enveloped(args);
@@ -53,7 +56,7 @@ export function socketHooks(options: SocketHooksOptions): SocketHooks {
     },
     subscribe: async (args) => {
       const { id, connection, operation } = enveloped(args);
-      const begun = await operation.during(() => answered(args, () => subscribe(args, options.answers)));
+      const begun = await operation.during(() => answered(args, () => options.watch.run(args, () => subscribe(args, options.answers))));
       if (!(begun instanceof Subscription)) return operation.hold(requestErrorAsStream(begun));
       begun.deliverTo(new SocketOutlet(connection, id));
       return operation.hold(begun);
@@ -80,13 +83,20 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
 }
 
 async function prepare(session: SocketSession, id: string, payload: SubscribePayload, options: SocketHooksOptions) {
-  const { pipeline, admission, log } = options;
-  const place = { requestId: randomUUID(), log };
+  const { pipeline, admission, watch, log } = options;
+  const place = { requestId: randomUUID(), actor: session.actor, log };
   try {
-    const operation = session.operations.begin(id, payload, session.actor);
+    const identity = session.identity();
+    const operation = session.operations.begin(id, payload, identity.caller);
     return await operation.during(async () => {
       operation.place = await admitted(admission, operation, payload);
-      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal, place: operation.place });
+      const enveloped = pipeline.getEnveloped({
+        requestId: place.requestId,
+        signal: operation.signal,
+        identity,
+        place: operation.place,
+        traceparent: traceparentOf(payload),
+      });
       const { schema, execute, contextFactory, parse, validate } = enveloped;
       const document = parsed(() => parse(payload.query));
       const problems: readonly GraphQLError[] = validate(schema, document);
@@ -101,7 +111,9 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
     // graphql-ws says nothing of an operation that its client has completed meanwhile, not even to `onError`.
     session.operations.forget(id, payload);
     const problems = Array.isArray(error) ? (error as readonly unknown[]) : [error];
-    return problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
+    const errors = problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
+    watch.answered({ errors });
+    return errors;
   }
 }
 
@@ -128,6 +140,12 @@ function kindOf(document: ExecutionArgs['document'], operationName: string | nul
   if (operation) return operation.operation;
   const message = operationName == null ? 'Name one of the operations in operationName.' : `There is no operation "${operationName}".`;
   throw new GraphQLError(message, { extensions: { code: 'OPERATION_RESOLUTION_FAILURE' } });
+}
+
+/** A socket has one set of headers for all of its operations: the span travels with each in its extensions. */
+function traceparentOf({ extensions }: SubscribePayload): string | undefined {
+  const traceparent = extensions?.['traceparent'];
+  return typeof traceparent === 'string' ? traceparent : undefined;
 }
 
 const enveloped = (args: ExecutionArgs): Enveloped => args.rootValue as Enveloped;

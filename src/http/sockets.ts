@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Actor } from '../store/index.ts';
+import type { Authenticate } from '../auth/authenticator.ts';
 import { SendBatch } from './batch-sends.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Excess, type Limits, placeOf, type Release } from './limits.ts';
@@ -12,18 +12,19 @@ import { refuseUpgrade } from './refuse-upgrade.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { type SocketHooksOptions, socketHooks } from './socket-hooks.ts';
 import { SocketSession } from './socket-session.ts';
+import type { HttpTelemetry } from './telemetry.ts';
 
 export interface SocketsOptions extends SocketHooksOptions {
   path: string;
   /** Pages of these origins may open a socket, beside those of the service itself. */
   allowedOrigins: readonly string[];
-  /** For whom the client of a connection acts. */
-  actorOf: (request: IncomingMessage) => Actor;
+  authenticate: Authenticate;
   limits: Limits;
   /** Largest message, in bytes. */
   maxMessageBytes: number;
   /** With so many bytes unsent, nothing is added: the client is closed. */
   maxUnsentBytes: number;
+  telemetry: HttpTelemetry;
   proof: ReadProofOptions;
 }
 
@@ -94,7 +95,7 @@ export class Sockets {
   }
 
   #begin(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
-    const { limits, actorOf, log } = this.#options;
+    const { limits, authenticate, log } = this.#options;
     const connection = new SocketConnection({ ...this.#options, socket, stream, request, sends: this.#sends });
     const place = this.#takePlace();
     if (typeof place !== 'function') {
@@ -102,7 +103,7 @@ export class Sockets {
       return;
     }
     const onAdmitted = (): void => void this.#strangers.delete(session);
-    const session = new SocketSession({ connection, actor: actorOf(request), limits, place, onAdmitted });
+    const session = new SocketSession({ connection, authenticate, limits, place, onAdmitted, log });
     this.#open.add(session);
     this.#strangers.add(session);
     connection.onClosed(() => {

@@ -2,23 +2,45 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import TracingPlugin, { isRootField } from '@pothos/plugin-tracing';
+import type { Scope } from '../auth/scopes.ts';
 import type { Context } from '../context.ts';
 import type PrismaTypes from '../generated/pothos.ts';
 import { getDatamodel } from '../generated/pothos.ts';
 import type { JsonObject } from '../store/index.ts';
+import { missingScope } from './missing-scope.ts';
 
 export const builder = new SchemaBuilder<{
   Context: Context;
   PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
+  AuthScopes: Record<Scope, boolean>;
   Scalars: {
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: JsonObject; Output: JsonObject };
   };
 }>({
-  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin],
+  // The first is the outermost: who may not have a field, does not reach what gives it.
+  plugins: [ScopeAuthPlugin, ErrorsPlugin, TracingPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
+  scopeAuth: {
+    authScopes: ({ actor }) => actor.scopes,
+    // Subscriptions at their beginning, and then what they show with every update. Types once for each object, not for each of its fields.
+    authorizeOnSubscribe: true,
+    runScopesOnType: true,
+    unauthorizedError: missingScope,
+  },
   prisma: { client: (context) => context.store.database, dmmf: getDatamodel(), onUnusedQuery: 'error' },
+  tracing: {
+    default: (field) => isRootField(field),
+    wrap:
+      (resolve, _, { parentType, name }) =>
+      (source, args, context, info) =>
+        context.tracer === undefined
+          ? resolve(source, args, context, info)
+          : context.tracer(`${parentType}.${name}`, () => resolve(source, args, context, info)),
+  },
   errors: { directResult: true, defaultTypes: [] },
   relay: {
     nodeTypeOptions: { description: 'Something with an id that is unique in the whole service: `node` and `nodes` find it again.' },

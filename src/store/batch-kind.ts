@@ -37,7 +37,10 @@ export const creations = ({ commands, actor, maxBodyBytes }: KindOptions): Batch
   itemOf: (input) => newAssessmentOf(input as Parameters<typeof newAssessmentOf>[0], actor, maxBodyBytes),
   runAlone: (item, deadline) => commands.create(item, deadline),
   prepare: async () => {}, // the statement itself waits for keys that others are about to insert, not for long
-  execute: createAssessments,
+  execute: (transaction, items) => {
+    commands.noteBatch('createAssessments', items.length);
+    return createAssessments(transaction, items);
+  },
   judge: (item, outcome) => (outcome.outcome === 'GONE' ? undefined : judgeCreation(item, outcome)),
   changesOf: publishable.created,
 });
@@ -48,7 +51,10 @@ const transitions = ({ commands, retry }: KindOptions, itemOf: Changes['itemOf']
   itemOf,
   runAlone: (item, deadline) => commands.change(item, deadline),
   prepare: lockAssessments,
-  execute: (transaction, items) => transitionAssessments(transaction, items, retry),
+  execute: (transaction, items) => {
+    commands.noteBatch('transitionAssessments', items.length);
+    return transitionAssessments(transaction, items, retry);
+  },
   judge: (item, outcome) => (outcome.outcome === 'LOCKED' ? undefined : judge(item, outcome)),
   changesOf: publishable.changed,
 });

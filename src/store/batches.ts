@@ -23,7 +23,7 @@ export interface BatchesOptions {
   maxBodyBytes: number;
 }
 
-/** Most atomic batches at a time: each holds a connection, and its locks, from its first statement to its last. */
+/** Most atomic batches at a time: each holds a connection, and its locks, from its first statement to its last. The tenants take turns. */
 const atomicAtOnce = 2;
 
 /**
@@ -40,25 +40,26 @@ export class Batches {
 
   async batchCreateAssessments(input: BatchCreateAssessments, actor: Actor): Promise<(Created | RefusalError)[]> {
     const { items, atomic } = checkBatch('assessments', input);
-    return this.#run(creations({ ...this.#options, actor }), items, atomic);
+    return this.#run(creations({ ...this.#options, actor }), items, atomic, actor);
   }
 
   async batchUpdateProgress(input: BatchUpdateProgress, actor: Actor): Promise<(Assessment | RefusalError)[]> {
     const { items, atomic } = checkBatch('updates', input);
-    return this.#run(progressUpdates({ ...this.#options, actor }), items, atomic);
+    return this.#run(progressUpdates({ ...this.#options, actor }), items, atomic, actor);
   }
 
   async batchCompleteAssessments(input: BatchCompleteAssessments, actor: Actor): Promise<(Assessment | RefusalError)[]> {
     const { items, atomic } = checkBatch('completions', input);
-    return this.#run(completions({ ...this.#options, actor }), items, atomic);
+    return this.#run(completions({ ...this.#options, actor }), items, atomic, actor);
   }
 
   #run<Item extends AssessmentKey, Outcome, Result>(
     kind: BatchKind<Item, Outcome, Result>,
     inputs: readonly unknown[],
     atomic: boolean,
+    { tenantId }: Actor,
   ): Promise<(Result | RefusalError)[]> {
-    return this.#options.commands.tracked(atomic ? this.#together(kind, inputs) : this.#separately(kind, inputs));
+    return this.#options.commands.tracked(atomic ? this.#together(kind, inputs, tenantId) : this.#separately(kind, inputs));
   }
 
   async #separately<Item extends AssessmentKey, Outcome, Result>(kind: BatchKind<Item, Outcome, Result>, inputs: readonly unknown[]) {
@@ -68,13 +69,17 @@ export class Batches {
     return results;
   }
 
-  async #together<Item extends AssessmentKey, Outcome, Result>(kind: BatchKind<Item, Outcome, Result>, inputs: readonly unknown[]) {
+  async #together<Item extends AssessmentKey, Outcome, Result>(
+    kind: BatchKind<Item, Outcome, Result>,
+    inputs: readonly unknown[],
+    tenantId: string,
+  ) {
     const results = new Array<Result | RefusalError>(inputs.length);
     const items = (await checkEntries(inputs, results, kind.itemOf)).map(({ item }) => item);
     if (items.length < inputs.length) return allRefused(results);
     if (items.length === 0) return results;
     const { commands } = this.#options;
-    const done = await this.#atomic.run(() => runAtomically(this.#options, kind, items, commands.lockDeadline()));
+    const done = await this.#atomic.run(() => runAtomically(this.#options, kind, items, commands.lockDeadline()), tenantId);
     for (const changes of chunksOf(done.changes)) {
       commands.tell(changes);
       await nextTurn();

@@ -52,6 +52,7 @@ export class BulkCommands {
         () => changeNext(db, change, place, size),
         (changes) => [...changes],
       );
+      commands.noteBatch('changeNext', chunk.length);
       changed.push(...chunk.map(({ assessment }) => assessment.assessmentId));
       if (chunk.length < size) break;
       after = chunk.at(-1)?.assessment;

@@ -4,6 +4,7 @@ import { type Assessment, type AssessmentKey, keyString } from './assessment.ts'
 import { isFinal } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
 import { RedisGuard } from './redis-guard.ts';
+import { noTelemetry, type StoreTelemetry } from './telemetry.ts';
 import { parseAssessment } from './updates.ts';
 
 export interface CacheOptions {
@@ -17,6 +18,7 @@ export interface CacheOptions {
   ttlMs?: number;
   /** Stands before Redis; by default one of its own. */
   guard?: RedisGuard;
+  telemetry?: StoreTelemetry;
   log: Logger;
 }
 
@@ -43,10 +45,20 @@ export class AssessmentCache {
   readonly #ttlMs: number;
   readonly #prefix: string;
   readonly #guard: RedisGuard;
+  readonly #telemetry: StoreTelemetry;
   #writing = 0;
 
-  constructor({ entries = 10_000, redisUrl, prefix = 'assessment-store', ttlMs = 60_000, guard = new RedisGuard(), log }: CacheOptions) {
+  constructor({
+    entries = 10_000,
+    redisUrl,
+    prefix = 'assessment-store',
+    ttlMs = 60_000,
+    guard = new RedisGuard(),
+    telemetry = noTelemetry,
+    log,
+  }: CacheOptions) {
     this.#guard = guard;
+    this.#telemetry = telemetry;
     this.#ttlMs = ttlMs;
     this.#prefix = prefix;
     this.#memory = entries > 0 ? new LRUCache({ max: entries, ttl: ttlMs }) : undefined;
@@ -61,6 +73,16 @@ export class AssessmentCache {
       });
       this.#redis.on('error', (error: Error) => log.debug({ err: error }, 'the second cache level is away: reads go to the database'));
     }
+  }
+
+  /** How many assessments are kept in memory. */
+  get size(): number {
+    return this.#memory?.size ?? 0;
+  }
+
+  /** Whether the second level is at hand; undefined where there is none. */
+  get isConnected(): boolean | undefined {
+    return this.#redis && this.#redis.status === 'ready';
   }
 
   start(): void {
@@ -92,6 +114,7 @@ export class AssessmentCache {
   async get(keys: readonly AssessmentKey[]): Promise<(Assessment | undefined)[]> {
     const found = keys.map((key) => this.#memory?.get(keyString(key)));
     const missing = keys.filter((_, index) => found[index] === undefined);
+    if (this.#memory !== undefined) this.#telemetry.cacheRead('memory', keys.length, keys.length - missing.length);
     if (missing.length === 0 || this.#redis?.status !== 'ready') return found;
     const second = await this.#getFromRedis(missing);
     return found.map((assessment) => assessment ?? second.shift());
@@ -111,12 +134,14 @@ export class AssessmentCache {
 
   async #getFromRedis(keys: readonly AssessmentKey[]): Promise<(Assessment | undefined)[]> {
     const replies = (await this.#guard.ask(() => this.#ask(keys))) ?? [];
-    return keys.map((_, index) => {
+    const found = keys.map((_, index) => {
       const text = replies[index]?.[1];
       const assessment = typeof text === 'string' ? parseAssessment(text) : undefined;
       if (assessment !== undefined) this.#keep(assessment);
       return assessment;
     });
+    this.#telemetry.cacheRead('redis', keys.length, found.filter((assessment) => assessment !== undefined).length);
+    return found;
   }
 
   /** @throws what Redis, or the time limit, says of the first of them */

@@ -8,8 +8,8 @@ import { queueLimits } from './queue-inputs.ts';
 import type { WorkNotice } from './work.ts';
 
 export interface ClaimDeskOptions {
-  /** Runs one statement for several workers of a tenant. */
-  execute: (statement: ClaimStatement) => Promise<ClaimedShares>;
+  /** Runs one statement for several workers of a tenant: those who made these requests. */
+  execute: (statement: ClaimStatement, requests: readonly ClaimRequest[]) => Promise<ClaimedShares>;
   /** Gives claims back that nobody is there for any more. */
   release: (claims: readonly ClaimedAssessment[], request: ClaimRequest) => Promise<void>;
   /** How often workers that wait are looked after without having been told of work, in milliseconds. */
@@ -183,7 +183,10 @@ export class ClaimDesk {
     }));
     if (shares.length === 0) return;
     try {
-      const { claims, seen } = await this.#options.execute({ tenantId, types, shares });
+      const { claims, seen } = await this.#options.execute(
+        { tenantId, types, shares },
+        turn.map(({ request }) => request),
+      );
       const taken = claims.reduce((sum, share) => sum + share.length, 0);
       // What it saw and could not get hold of may come back at once: the other transaction may fail. What it was told of meanwhile it has not seen.
       counter.misses = seen <= taken ? 0 : taken > 0 ? 1 : counter.misses + 1;

@@ -25,6 +25,8 @@ import { type ChangeInput, judge, lockedError, transitionOf } from './judgement.
 import type { Logger } from './logger.ts';
 import { type Created, judgeCreation, newAssessmentOf } from './new-assessment.ts';
 import { refusedValue } from './refused-value.ts';
+import type { BatchedStatement, StoreTelemetry } from './telemetry.ts';
+import { type StoreTracer, traced } from './tracer.ts';
 import { type RetryPolicy, type Transition, type TransitionOutcome, transitionAssessments } from './transition-assessments.ts';
 import { UnderWay } from './under-way.ts';
 
@@ -32,6 +34,8 @@ export interface CommandsOptions {
   db: Database;
   /** Tells everybody of what was committed. */
   announce: (changes: readonly Change[]) => void;
+  telemetry: StoreTelemetry;
+  tracer: StoreTracer | undefined;
   log: Logger;
   retry: RetryPolicy;
   /** Largest request or result, in bytes of JSON. */
@@ -50,18 +54,33 @@ export class Commands {
   readonly #underWay = new UnderWay();
 
   constructor(options: CommandsOptions) {
-    const { db, concurrency, retry } = options;
+    const { db, concurrency, retry, telemetry, tracer } = options;
     this.#options = options;
     this.#creations = new Coalescer<NewAssessment, CreateOutcome>({
-      execute: (items) => this.committed(() => createAssessments(db, items), publishable.created),
+      execute: async (items) => {
+        telemetry.batch('createAssessments', items.length);
+        const create = () => this.committed(() => createAssessments(db, items), publishable.created);
+        const outcomes = await traced(tracer, 'createAssessments', items, create);
+        for (const { outcome } of outcomes) telemetry.outcome('CREATE', outcome);
+        return outcomes;
+      },
       keyOf: keyString,
+      laneOf: ({ tenantId }) => tenantId,
       sizeOf: (item) => item.request.length,
       isItemFault: (error) => isRefusedValue(error) || isLockTimeout(error),
       concurrency,
     });
     this.#transitions = new Coalescer<Transition, TransitionOutcome>({
-      execute: (items) => this.committed(() => transitionAssessments(db, items, retry), publishable.changed),
+      execute: async (items) => {
+        telemetry.batch('transitionAssessments', items.length);
+        const change = () => this.committed(() => transitionAssessments(db, items, retry), publishable.changed);
+        const outcomes = await traced(tracer, 'transitionAssessments', items, change);
+        for (let index = 0; index < items.length; index++)
+          telemetry.outcome((items[index] as Transition).verb, outcomes[index]?.outcome ?? 'NONE');
+        return outcomes;
+      },
       keyOf: keyString,
+      laneOf: ({ tenantId }) => tenantId,
       sizeOf: (item) => item.result?.length ?? 0,
       isItemFault: isRefusedValue,
       concurrency,
@@ -105,6 +124,7 @@ export class Commands {
 
   /** Runs a creation that was checked before; tries to get at what is locked until `deadline`, by `performance.now()`. */
   async create(item: NewAssessment, deadline = this.lockDeadline()): Promise<Created> {
+    this.#options.tracer?.join(item);
     const outcome = await this.#patiently(item, deadline, () => this.#creations.run(item).catch(lockedOutcome));
     switch (outcome.outcome) {
       case 'CREATED':
@@ -133,6 +153,7 @@ export class Commands {
 
   /** Runs a change that was checked before; tries to get at what is locked until `deadline`, by `performance.now()`. */
   async change(item: Transition, deadline = this.lockDeadline()): Promise<Assessment> {
+    this.#options.tracer?.join(item);
     return judge(item, await this.#patiently(item, deadline, () => this.#transitions.run(item)));
   }
 
@@ -165,6 +186,11 @@ export class Commands {
     const outcomes = await repeatAfterConflict(statement);
     this.tell(changesOf(outcomes));
     return outcomes;
+  }
+
+  /** Notes that a statement for so many assessments is sent. */
+  noteBatch(statement: BatchedStatement, size: number): void {
+    this.#options.telemetry.batch(statement, size);
   }
 
   /** Tells everybody of what was committed. */

@@ -1,7 +1,10 @@
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
 import { DatabaseGuard, NotSentError } from './database-guard.ts';
 import { GuardedAdapter } from './guarded-adapter.ts';
+import { ObservedAdapter, type PoolUse } from './observed-adapter.ts';
 import { isNoWay } from './out-of-reach.ts';
+import { noTelemetry, type StoreTelemetry } from './telemetry.ts';
+import type { StoreTracer } from './tracer.ts';
 
 /** The way to the database: raw SQL by tagged templates, and Prisma's own queries. */
 export type Database = PrismaClient;
@@ -19,6 +22,8 @@ export interface DatabaseOptions {
   onStatement?: (sql: string) => void;
   /** Stands before the database; by default one of its own. */
   guard?: DatabaseGuard;
+  telemetry?: StoreTelemetry;
+  tracer?: StoreTracer | undefined;
 }
 
 /** How much longer than a statement may take its answer is waited for, in milliseconds. */
@@ -27,15 +32,20 @@ const silenceMs = 2_000;
 const idleTransactionMs = 60_000;
 
 /** Opens a pool of connections; the first connects when it is first needed. Close with `$disconnect()`. */
-export function openDatabase({
+export const openDatabase = (options: DatabaseOptions): Database => openPool(options).db;
+
+/** As `openDatabase`, with a view of how the pool is used. */
+export function openPool({
   url,
   poolSize = 10,
   statementTimeoutMs = 15_000,
   priorityStepMs = 300_000,
   onStatement,
   guard = new DatabaseGuard({ connections: poolSize }),
-}: DatabaseOptions): Database {
-  const adapter = new GuardedAdapter(
+  telemetry = noTelemetry,
+  tracer,
+}: DatabaseOptions): { db: Database; poolUse: () => PoolUse } {
+  const guarded = new GuardedAdapter(
     {
       connectionString: url,
       max: poolSize,
@@ -50,9 +60,10 @@ export function openDatabase({
     { statementNameGenerator: statementNames() },
     guard,
   );
+  const adapter = new ObservedAdapter(guarded, { telemetry, tracer });
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal', ...(onStatement && { log: [{ emit: 'event', level: 'query' }] }) });
   if (onStatement) prisma.$on('query' as never, (event: Prisma.QueryEvent) => onStatement(event.query));
-  return prisma as Database;
+  return { db: prisma as Database, poolUse: () => adapter.poolUse };
 }
 
 // The statements of the commands: always the same texts, and planning one of them takes longer than running it for a few rows.

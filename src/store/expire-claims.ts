@@ -15,26 +15,28 @@ export const maintenanceSubject = 'service:maintenance';
 type Row = Assessment & { nextInMs: number | null };
 
 /**
- * Ends the attempts whose lease has run out or that took longer than `timeoutMs`, up to `limit` of them, passing over what somebody else holds
- * locked: back to PENDING with a time to wait when retries are left, else FAILED. The message says which worker, and when.
+ * Ends the attempts whose lease has run out or that took longer than `timeoutMs`, up to `limit` of them, the tenants in turns, passing over what
+ * somebody else holds locked: back to PENDING with a time to wait when retries are left, else FAILED. The message says which worker, and when.
  */
 export async function expireClaims(db: Database, limit: number, { baseMs, capMs }: RetryPolicy): Promise<Expired> {
   const rows = await db.$queryRaw<Row[]>`/* expireClaims */
     with clock as materialized (
       select clock_timestamp() as now
     ), due as materialized (
-      select s.id from assessment_states s where s.claim_token is not null and s.claim_expires_at <= (select now from clock)
-      union all
-      select s.id from assessment_states s
-      where s.state = 'processing' and s.timeout_ms is not null and s.started_at + s.timeout_ms * interval '1 millisecond' <= (select now from clock)
+      select d.id, row_number() over (partition by d.tenant_id order by d.id) as place from (
+        select s.id, s.tenant_id from assessment_states s where s.claim_token is not null and s.claim_expires_at <= (select now from clock)
+        union
+        select s.id, s.tenant_id from assessment_states s
+        where s.state = 'processing' and s.timeout_ms is not null and s.started_at + s.timeout_ms * interval '1 millisecond' <= (select now from clock)
+      ) d
     ), held as materialized (
       select s.id, s.retry_count, s.retry_count < s.max_retries as again, s.claimed_by, s.claim_expires_at, s.timeout_ms,
         s.claim_token is not null and s.claim_expires_at <= (select now from clock) as lost
-      from assessment_states s
-      where s.id in (select id from due) and s.state = 'processing'
+      from due join assessment_states s on s.id = due.id
+      where s.state = 'processing'
         and ((s.claim_token is not null and s.claim_expires_at <= (select now from clock))
           or s.started_at + s.timeout_ms * interval '1 millisecond' <= (select now from clock))
-      order by s.id limit ${limit}::int for update of s skip locked
+      order by due.place, s.id limit ${limit}::int for update of s skip locked
     ), judged as (
       select h.*, case
         when h.lost then format('the lease of worker "%s" ran out at %s', h.claimed_by, to_char(h.claim_expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))

@@ -14,6 +14,7 @@ import type { Logger } from './logger.ts';
 import { type LogPage, readFresh, readStep } from './read-log.ts';
 import { ReplayPages } from './replay-pages.ts';
 import { Slots } from './slots.ts';
+import { noTelemetry, type StoreTelemetry } from './telemetry.ts';
 
 export interface FeedLogOptions {
   db: Database;
@@ -24,6 +25,7 @@ export interface FeedLogOptions {
   hub: { offer(entries: readonly LogEntry[]): void; reconcile(): void };
   /** How many changes are kept in memory for feeds that read slower than they come. */
   windowEntries: number;
+  telemetry?: StoreTelemetry;
 }
 
 /** What the log tells its feeds. */
@@ -58,7 +60,7 @@ const windowBytes = 32 * 1024 * 1024;
 /** How many changes are read at a time at the end of the log, and in a replay. */
 const pageSize = 1_000;
 const replaySize = 200;
-/** How many feeds of this process may read from the database at a time, so that a thousand that come back together do not take all connections. */
+/** How many feeds of this process may read from the database at a time, so that a thousand that come back together do not take all connections; the tenants take turns. */
 const replaysAtOnce = 3;
 
 /**
@@ -68,6 +70,7 @@ const replaysAtOnce = 3;
  */
 export class FeedLog implements ChangeListener {
   readonly filters = new FeedFilters<FeedEntry>();
+  readonly telemetry: StoreTelemetry;
   readonly #options: FeedLogOptions;
   readonly #listeners = new Set<FeedListener>();
   readonly #replays = new Slots(replaysAtOnce);
@@ -85,6 +88,7 @@ export class FeedLog implements ChangeListener {
 
   constructor(options: FeedLogOptions) {
     this.#options = options;
+    this.telemetry = options.telemetry ?? noTelemetry;
     this.#window = this.#emptyWindow();
     this.#reads = new LogReads({ read: () => this.#readToEnd(), isWanted: () => this.#position !== undefined, log: options.log });
   }
@@ -142,7 +146,7 @@ export class FeedLog implements ChangeListener {
   }
 
   async #readPage(epoch: LogEpoch, place: LogPlace, tenantId: string, isLarge: boolean): Promise<Replayed> {
-    const page = await this.#replays.run(() => readStep(this.#options.db, epoch, place, tenantId, replaySize, isLarge));
+    const page = await this.#replays.run(() => readStep(this.#options.db, epoch, place, tenantId, replaySize, isLarge), tenantId);
     if (page.state.history !== epoch.history) throw new CursorExpiredError(otherHistory);
     if (page.state.cuts.some((cut) => isLost(cut, place, page.state.snapshot))) throw new CursorExpiredError();
     return { entries: placed(page.entries, place), end: endOf(page, place), isLarge: page.isLarge };
@@ -265,6 +269,7 @@ export class FeedLog implements ChangeListener {
     if (entries.length > 0) {
       this.#window.add({ entries, end: endOf(page, place), begins });
       this.#options.hub.offer(entries);
+      this.telemetry.fed(entries.length, Date.now() - (entries.at(-1)?.assessment.updatedAt.getTime() ?? Date.now()));
     }
     if (entries.length > 0 || hasMoved) for (const listener of [...this.#listeners]) listener.more();
   }

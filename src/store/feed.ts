@@ -138,7 +138,7 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
     while (this.#live !== undefined && taken.length < most) {
       const page = this.#log.window.page(this.#live.page);
       if (page === undefined) {
-        if (this.#live.page < this.#log.window.next) this.#live = undefined; // fallen behind
+        if (this.#live.page < this.#log.window.next) this.#fallBack();
         break;
       }
       const matching = this.#filter.of(page.entries);
@@ -154,6 +154,11 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
       }
     }
     return taken;
+  }
+
+  #fallBack(): void {
+    this.#live = undefined;
+    this.#log.telemetry.fellBack();
   }
 
   #takeReplayed(most: number): readonly FeedEntry[] {
@@ -193,6 +198,7 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
     if (isSamePoint(place.from, place.to)) return this.#goOn(place);
     const { entries, end, isLarge } = await this.#log.replay(place, this.tenantId, this.#isLarge);
     this.#isLarge = isLarge && !isSamePoint(end.from, end.to);
+    this.#log.telemetry.replayed(entries.length);
     const matching = this.#filter.of(entries);
     if (matching.length === 0) this.#place = end;
     else this.#replayed = { entries: matching, taken: 0, end };

@@ -34,27 +34,45 @@ const patienceMs = 2_000;
 /**
  * Asks each part for a sign of life; never throws, and takes at most {@link patienceMs}. Without its database the service is
  * UNHEALTHY; without the bus it is DEGRADED, since commands go on and updates come with the reconcile tick.
+ *
+ * However often it is called: a part that has not answered yet is not asked again. A database that hangs would otherwise soon hold all connections.
  */
-export async function readHealth({ db, bus, migrations, version }: HealthOptions): Promise<HealthStatus> {
-  const checks = await Promise.all([
-    check('database', 'UNHEALTHY', async () => {
-      await db.$queryRaw`/* readHealth */ select 1`;
-      return null;
-    }),
-    check('bus', 'DEGRADED', async () => {
-      if (bus === undefined) return 'in this process only (REDIS_URL is not set)';
-      const status = await bus.check();
-      if (!status.up) throw new Error(status.reason);
-      return null;
-    }),
-    check('migrations', 'UNHEALTHY', async () => {
-      const { pending, unknown } = await migrations();
-      if (pending.length > 0) throw new Error(`not applied yet: ${pending.join(', ')}`);
-      return unknown.length > 0 ? `the database is newer than this instance: ${unknown.join(', ')}` : null;
-    }),
-  ]);
-  const status = (['UNHEALTHY', 'DEGRADED'] as const).find((state) => checks.some((part) => part.status === state)) ?? 'HEALTHY';
-  return { status, checks, version, uptimeSeconds: Math.floor(process.uptime()) };
+export function healthReader({ db, bus, migrations, version }: HealthOptions): () => Promise<HealthStatus> {
+  const askDatabase = oneAtATime(async () => {
+    await db.$queryRaw`/* readHealth */ select 1`;
+    return null;
+  });
+  const askBus = oneAtATime(async () => {
+    if (bus === undefined) return 'in this process only (REDIS_URL is not set)';
+    const status = await bus.check();
+    if (!status.up) throw new Error(status.reason);
+    return null;
+  });
+  const askMigrations = oneAtATime(async () => {
+    const { pending, unknown } = await migrations();
+    if (pending.length > 0) throw new Error(`not applied yet: ${pending.join(', ')}`);
+    return unknown.length > 0 ? `the database is newer than this instance: ${unknown.join(', ')}` : null;
+  });
+  return async () => {
+    const checks = await Promise.all([
+      check('database', 'UNHEALTHY', askDatabase),
+      check('bus', 'DEGRADED', askBus),
+      check('migrations', 'UNHEALTHY', askMigrations),
+    ]);
+    const status = (['UNHEALTHY', 'DEGRADED'] as const).find((state) => checks.some((part) => part.status === state)) ?? 'HEALTHY';
+    return { status, checks, version, uptimeSeconds: Math.floor(process.uptime()) };
+  };
+}
+
+/** Asks, or shares the answer that is under way. */
+function oneAtATime<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let asking: Promise<Answer> | undefined;
+  return () => {
+    asking ??= ask().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
 }
 
 async function check(name: string, whenItFails: HealthState, ask: () => Promise<string | null>): Promise<HealthCheck> {

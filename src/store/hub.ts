@@ -4,6 +4,7 @@ import type { Bus } from './bus.ts';
 import type { Changes, KnownVersion } from './changes-since.ts';
 import { NotFoundError, UnavailableError } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { type DeliveryWay, noTelemetry, type StoreTelemetry } from './telemetry.ts';
 import type { AssessmentUpdate } from './updates.ts';
 import { Watch } from './watch.ts';
 import type { WorkNotice } from './work.ts';
@@ -15,6 +16,7 @@ export interface HubOptions {
   bus?: Bus | undefined;
   /** How often to compare with the database what is watched, in milliseconds. Default 5,000. */
   reconcileMs?: number;
+  telemetry?: StoreTelemetry;
   log: Logger;
 }
 
@@ -39,6 +41,7 @@ export interface ChangeListener {
  */
 export class Hub {
   readonly #options: HubOptions;
+  readonly #telemetry: StoreTelemetry;
   readonly #watches = new Map<string, Set<Watch>>();
   #timer: NodeJS.Timeout | undefined;
   #reconciling: Promise<number> | undefined;
@@ -51,11 +54,12 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#telemetry = options.telemetry ?? noTelemetry;
   }
 
   start(): void {
     this.#options.bus?.start({
-      onUpdates: (updates) => this.#deliver(updates),
+      onUpdates: (updates) => this.#deliver(updates, 'bus'),
       onWork: (work) => this.#workListener?.offer(work),
       onChanges: () => this.#changeListener?.hint(),
       onGap: () => {
@@ -106,7 +110,7 @@ export class Hub {
   /** Delivers updates here and sends them to the other processes. Call it after the COMMIT. */
   publish(updates: readonly AssessmentUpdate[]): void {
     if (updates.length === 0) return;
-    this.#deliver(updates);
+    this.#deliver(updates, 'own');
     this.#options.bus?.publish(updates);
     this.#changeListener?.hint();
   }
@@ -115,7 +119,10 @@ export class Hub {
   offer(updates: readonly AssessmentUpdate[]): void {
     if (this.#watches.size === 0) return;
     // Without their places in the log: to who watches one assessment an update is the same wherever it comes from.
-    this.#deliver(updates.map(({ kind, previousState, assessment }) => ({ kind, previousState, assessment })));
+    this.#deliver(
+      updates.map(({ kind, previousState, assessment }) => ({ kind, previousState, assessment })),
+      'log',
+    );
   }
 
   /** Compares all that is watched with the database, now and on every tick until that has been done: changes have passed that nobody offers. */
@@ -149,17 +156,17 @@ export class Hub {
       throw error;
     });
     // Oldest first: watches of one assessment may know different versions, and the one behind must meet its end before what came later.
-    for (const update of updates.sort((a, b) => a.assessment.version - b.assessment.version)) this.#offer(update);
+    for (const update of updates.sort((a, b) => a.assessment.version - b.assessment.version)) this.#offer(update, 'reconcile');
     for (const key of gone) for (const watch of this.#watchesOf(key)) watch.fail(new NotFoundError(key.assessmentId));
     return updates.length;
   }
 
-  #deliver(updates: readonly AssessmentUpdate[]): void {
+  #deliver(updates: readonly AssessmentUpdate[], way: DeliveryWay): void {
     for (const update of updates) {
       const watches = this.#watches.get(keyString(update.assessment));
       if (watches === undefined) continue;
       if ([...watches].some((watch) => watch.mayHaveMissedAnEnd(update))) this.#reconcileSoon();
-      else this.#offer(update);
+      else this.#offer(update, way);
     }
   }
 
@@ -174,8 +181,14 @@ export class Hub {
     return false;
   }
 
-  #offer(update: AssessmentUpdate): void {
-    for (const watch of this.#watchesOf(update.assessment)) watch.offer(update);
+  #offer(update: AssessmentUpdate, way: DeliveryWay): void {
+    let reached = false;
+    for (const watch of this.#watchesOf(update.assessment)) {
+      const taken = watch.offer(update);
+      reached ||= taken !== 'ignored';
+      if (taken === 'conflated') this.#telemetry.conflated();
+    }
+    if (reached) this.#telemetry.delivered(way, Date.now() - update.assessment.updatedAt.getTime());
   }
 
   /** A copy: a watch that ends leaves the set while it is gone through. */

@@ -1,3 +1,4 @@
+export type { Change } from './announce.ts';
 export { storeAsAssessments } from './as-assessments.ts';
 export type { Actor, Assessment, AssessmentData, AssessmentKey, AssessmentWithData, JsonObject } from './assessment.ts';
 export type {
@@ -46,9 +47,12 @@ export type { Logger } from './logger.ts';
 export type { Created } from './new-assessment.ts';
 export type { ClaimAssessments, Heartbeat, ReleaseAssessments } from './queue-inputs.ts';
 export type { QueueStatus } from './queue-status.ts';
+export type { QueueTotals } from './queue-totals.ts';
 export { type AssessmentOptions, optionsOf } from './request.ts';
 export type { AssessmentStats, StatsBucket, StatsQuery } from './stats.ts';
 export { AssessmentStore, openStore, type StoreOptions } from './store.ts';
+export { batchedStatements, deliveryWays, type RedisConnection, type StoreGauges, type StoreTelemetry } from './telemetry.ts';
+export type { StoreTracer } from './tracer.ts';
 export type { UpdateSource } from './update-source.ts';
 export { type AssessmentUpdate, resumePoint, updateCursor } from './updates.ts';
 export type { WaitForCompletion, WatchAssessment } from './wait.ts';

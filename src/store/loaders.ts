@@ -28,9 +28,11 @@ export function createLoaders(db: Database, cache: AssessmentCache, { tenantId }
     assessment: new DataLoader((ids) => readThrough(db, cache, tenantId, ids)),
     assessmentById: new DataLoader(async (ids) => inOrder(ids, await readByIds(db, tenantId, ids), (row) => row.id)),
     request: new DataLoader(async (ids) =>
-      inOrder(ids, await readRequests(db, ids), (row) => row.id).map((row) => row?.requestData ?? gone),
+      inOrder(ids, await readRequests(db, tenantId, ids), (row) => row.id).map((row) => row?.requestData ?? gone),
     ),
-    result: new DataLoader(async (ids) => inOrder(ids, await readResults(db, ids), (row) => row.id).map((row) => row?.resultData ?? null)),
+    result: new DataLoader(async (ids) =>
+      inOrder(ids, await readResults(db, tenantId, ids), (row) => row.id).map((row) => row?.resultData ?? null),
+    ),
     auditEntry: new DataLoader(async (seqs) =>
       inOrder(seqs, await readAuditEntries(db, tenantId, seqs.map(BigInt)), (row) => String(row.seq)),
     ),

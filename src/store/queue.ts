@@ -22,6 +22,8 @@ import {
 } from './queue-inputs.ts';
 import { readyRetries } from './ready-retries.ts';
 import { type ReleaseOutcome, releaseAssessments } from './release-assessments.ts';
+import type { StoreTelemetry } from './telemetry.ts';
+import { type StoreTracer, traced } from './tracer.ts';
 import type { RetryPolicy } from './transition-assessments.ts';
 import { UnderWay } from './under-way.ts';
 import { type WorkNotice, workIn } from './work.ts';
@@ -31,6 +33,8 @@ export interface QueueOptions {
   hub: Hub;
   /** Tells everybody of what was committed. */
   announce: (changes: readonly Change[]) => void;
+  telemetry: StoreTelemetry;
+  tracer: StoreTracer | undefined;
   log: Logger;
   retry: RetryPolicy;
   /** How often workers that wait are looked after without having been told of work, in milliseconds. */
@@ -52,11 +56,14 @@ export class Queue {
   readonly #underWay = new UnderWay();
 
   constructor(options: QueueOptions) {
-    const { db, log, reconcileMs, maintenanceMs: everyMs } = options;
+    const { db, log, reconcileMs, maintenanceMs: everyMs, telemetry, tracer } = options;
     this.#options = options;
     this.#desk = new ClaimDesk({
-      execute: async (statement) => {
-        const shares = await this.#underWay.track(repeatAfterConflict(() => claimAssessments(db, statement)));
+      execute: async (statement, requests) => {
+        telemetry.batch('claimAssessments', statement.shares.length);
+        const shares = await this.#underWay.track(
+          traced(tracer, 'claimAssessments', requests, () => repeatAfterConflict(() => claimAssessments(db, statement))),
+        );
         this.#noteClaims(shares.claims.flat());
         return shares;
       },
@@ -96,12 +103,14 @@ export class Queue {
     const request: ClaimRequest = {
       ...{ actor, workerId, limit: limit ?? 1, types: wanted, leaseMs: leaseMs ?? defaultLeaseMs, waitMs: waitMs ?? 0, onWait },
     };
+    this.#options.tracer?.join(request);
     return this.#desk.claim(request, signal);
   }
 
   async heartbeat(input: Heartbeat, actor: Actor): Promise<HeartbeatResult[]> {
     const { leaseMs, ...checked } = checkInput(heartbeatSchema, input);
     if (checked.claimTokens.length === 0) return [];
+    this.#options.telemetry.batch('heartbeat', checked.claimTokens.length);
     return this.#underWay.track(
       repeatAfterConflict(() => heartbeat(this.#options.db, { ...checked, leaseMs: leaseMs ?? defaultLeaseMs }, actor)),
     );
@@ -146,6 +155,7 @@ export class Queue {
 
   async #expire(limit: number): Promise<{ done: number; nextInMs: number | null }> {
     const { assessments, nextInMs } = await expireClaims(this.#options.db, limit, this.#options.retry);
+    if (assessments.length > 0) this.#options.telemetry.expired(assessments.length);
     this.#tell(assessments, 'PROCESSING');
     return { done: assessments.length, nextInMs };
   }
@@ -184,6 +194,7 @@ export class Queue {
     const released = new Set<string>();
     const deadline = performance.now() + this.#options.lockPatienceMs;
     for (let left = claimTokens, delayMs = 2; left.length > 0; delayMs = Math.min(delayMs * 2, 100)) {
+      this.#options.telemetry.batch('releaseAssessments', left.length);
       const outcomes = await repeatAfterConflict(() =>
         releaseAssessments(this.#options.db, { workerId, claimTokens: left, reason }, actor),
       );

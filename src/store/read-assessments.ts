@@ -20,12 +20,20 @@ export const readByIds = (db: Database, tenantId: string, ids: readonly string[]
   db.$queryRaw`/* readByIds */
     select ${assessmentColumns.s} from assessment_states s where s.tenant_id = ${tenantId} and s.id = any(${[...ids]}::uuid[])`;
 
-/** The requests of these assessments (UUIDs). A request never changes. */
-export const readRequests = (db: Database, ids: readonly string[]): Promise<({ id: string } & Pick<AssessmentData, 'requestData'>)[]> =>
+/** The requests of these assessments (UUIDs) of a tenant. A request never changes. */
+export const readRequests = (
+  db: Database,
+  tenantId: string,
+  ids: readonly string[],
+): Promise<({ id: string } & Pick<AssessmentData, 'requestData'>)[]> =>
   db.$queryRaw`/* readRequests */
-    select s.id, s.request_data as "requestData" from assessment_states s where s.id = any(${[...ids]}::uuid[])`;
+    select s.id, s.request_data as "requestData" from assessment_states s where s.tenant_id = ${tenantId} and s.id = any(${[...ids]}::uuid[])`;
 
-/** The results of these assessments (UUIDs). */
-export const readResults = (db: Database, ids: readonly string[]): Promise<({ id: string } & Pick<AssessmentData, 'resultData'>)[]> =>
+/** The results of these assessments (UUIDs) of a tenant. */
+export const readResults = (
+  db: Database,
+  tenantId: string,
+  ids: readonly string[],
+): Promise<({ id: string } & Pick<AssessmentData, 'resultData'>)[]> =>
   db.$queryRaw`/* readResults */
-    select s.id, s.result_data as "resultData" from assessment_states s where s.id = any(${[...ids]}::uuid[])`;
+    select s.id, s.result_data as "resultData" from assessment_states s where s.tenant_id = ${tenantId} and s.id = any(${[...ids]}::uuid[])`;

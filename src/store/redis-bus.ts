@@ -174,6 +174,11 @@ export class RedisBus implements Bus {
     if (this.#subscriber.status === 'ready') this.#subscriber.unsubscribe(channel).catch(() => {});
   }
 
+  /** Whether the two connections are up: the one that sends, and the one that listens. */
+  get connections(): { publisher: boolean; subscriber: boolean } {
+    return { publisher: this.#publisher.status === 'ready', subscriber: this.#subscriber.status === 'ready' };
+  }
+
   async check(): Promise<BusStatus> {
     try {
       await this.#publisher.ping();

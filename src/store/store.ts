@@ -18,12 +18,12 @@ import type { ClaimedAssessment, HeartbeatResult, ReleaseResult } from './claime
 import { Cleanup } from './cleanup.ts';
 import { Commands } from './commands.ts';
 import type { Connection, Page } from './cursor.ts';
-import { type Database, openDatabase } from './database.ts';
+import { type Database, openPool } from './database.ts';
 import { DatabaseGuard } from './database-guard.ts';
 import { NotFoundError, type RefusalError } from './errors.ts';
 import { Feed, type FeedAssessments } from './feed.ts';
 import { FeedLog } from './feed-log.ts';
-import { type HealthStatus, readHealth } from './health.ts';
+import { type HealthStatus, healthReader } from './health.ts';
 import { Hub } from './hub.ts';
 import {
   type CancelAssessment,
@@ -41,14 +41,18 @@ import { createLoaders, type Loaders } from './loaders.ts';
 import { encodePlace } from './log-place.ts';
 import type { Logger } from './logger.ts';
 import type { Created } from './new-assessment.ts';
+import type { PoolUse } from './observed-adapter.ts';
 import { Queue } from './queue.ts';
 import type { ClaimAssessments, Heartbeat, ReleaseAssessments } from './queue-inputs.ts';
 import { type QueueStatus, readQueueStatus } from './queue-status.ts';
+import { type QueueTotals, readQueueTotals } from './queue-totals.ts';
 import { readByKeys, readWithData } from './read-assessments.ts';
 import { RedisBus } from './redis-bus.ts';
 import { RedisGuard } from './redis-guard.ts';
 import { SearchIndexer } from './search-indexer.ts';
 import { type AssessmentStats, readStats, type StatsQuery } from './stats.ts';
+import { noTelemetry, type RedisConnection, type StoreGauges, type StoreTelemetry } from './telemetry.ts';
+import type { StoreTracer } from './tracer.ts';
 import type { RetryPolicy } from './transition-assessments.ts';
 import { type WaitForCompletion, Waiting, type WatchAssessment } from './wait.ts';
 import type { Watch } from './watch.ts';
@@ -85,6 +89,10 @@ export interface StoreOptions {
   maintenanceMs?: number;
   /** Told of every SQL statement. */
   onStatement?: (sql: string) => void;
+  /** Told of what the store does, to be counted. */
+  telemetry?: StoreTelemetry | undefined;
+  /** Follows commands into their statements. */
+  tracer?: StoreTracer | undefined;
   /** Which migrations are missing or unknown, for the health check. */
   migrations?: () => Promise<{ pending: readonly string[]; unknown: readonly string[] }>;
   /** The version that the health check reports. */
@@ -94,36 +102,56 @@ export interface StoreOptions {
 
 /** Opens a store on a migrated database (see `migrate` in src/database). Close it with `stop()`. */
 export async function openStore(options: StoreOptions): Promise<AssessmentStore> {
-  const { databaseUrl, redisUrl, log } = options;
+  const { databaseUrl, redisUrl, log, telemetry = noTelemetry, tracer } = options;
   const guard = new DatabaseGuard({ connections: options.poolSize ?? 10, log });
-  const db = openDatabase({ ...options, url: databaseUrl, guard });
+  const { db, poolUse } = openPool({ ...options, telemetry, url: databaseUrl, guard });
   try {
     const prefix = redisUrl === undefined ? undefined : (options.redisPrefix ?? `assessment-store:${await databaseIdentity(db)}`);
     const redisGuard = redisUrl === undefined ? undefined : new RedisGuard();
-    const shared = { redisUrl, log, ...(redisGuard && { guard: redisGuard }), ...(prefix !== undefined && { prefix }) };
+    const shared = { redisUrl, log, telemetry, ...(redisGuard && { guard: redisGuard }), ...(prefix !== undefined && { prefix }) };
     const bus = redisUrl === undefined ? undefined : new RedisBus({ ...shared, url: redisUrl });
     const cache = new AssessmentCache({ ...shared, entries: options.cacheEntries ?? 10_000 });
-    const hub = new Hub({ changesSince: (known) => changesSince(db, known), bus, reconcileMs: options.reconcileMs ?? 5_000, log });
+    const hub = new Hub({
+      changesSince: (known) => changesSince(db, known),
+      bus,
+      reconcileMs: options.reconcileMs ?? 5_000,
+      telemetry,
+      log,
+    });
     cache.start();
     const indexer = new SearchIndexer({ db, log, everyMs: options.reconcileMs ?? 5_000 });
     const retry = { baseMs: options.retryBaseMs ?? 1_000, capMs: options.retryCapMs ?? 300_000 };
-    const announceAll = (changes: readonly Change[]): void => announce({ cache, hub, indexer, queue }, changes);
+    const announceAll = (changes: readonly Change[]): void => announce({ cache, hub, indexer, queue, telemetry }, changes);
     const queue: Queue = new Queue({
-      ...{ db, hub, log, retry, announce: announceAll },
+      ...{ db, hub, log, retry, telemetry, tracer, announce: announceAll },
       reconcileMs: options.reconcileMs ?? 5_000,
       maintenanceMs: options.maintenanceMs ?? 1_000,
       lockPatienceMs: options.lockPatienceMs ?? 10_000,
     });
     hub.listenForWork(queue);
     const feedLog = new FeedLog({
-      ...{ db, bus, log, hub },
+      ...{ db, bus, log, hub, telemetry },
       windowEntries: options.feedBuffer ?? 10_000,
     });
     hub.listenForChanges(feedLog);
     hub.start();
     indexer.start();
     queue.start();
-    return new AssessmentStore(options, { db, guard, redisGuard, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll });
+    const breakers = { guard, redisGuard };
+    return new AssessmentStore(options, {
+      db,
+      ...breakers,
+      poolUse,
+      telemetry,
+      bus,
+      cache,
+      hub,
+      feedLog,
+      indexer,
+      queue,
+      retry,
+      announce: announceAll,
+    });
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -141,6 +169,8 @@ interface Parts {
   db: Database;
   guard: DatabaseGuard;
   redisGuard: RedisGuard | undefined;
+  poolUse: () => PoolUse;
+  telemetry: StoreTelemetry;
   bus: RedisBus | undefined;
   cache: AssessmentCache;
   hub: Hub;
@@ -163,6 +193,7 @@ export class AssessmentStore {
   readonly #batches: Batches;
   readonly #bulk: BulkCommands;
   readonly #cleanup: Cleanup;
+  readonly #readHealth: () => Promise<HealthStatus>;
   #stopping: Promise<void> | undefined;
 
   constructor(options: StoreOptions, parts: Parts) {
@@ -170,7 +201,7 @@ export class AssessmentStore {
     this.#options = options;
     this.#parts = parts;
     this.#commands = new Commands({
-      ...{ db, retry, announce: parts.announce, log: options.log },
+      ...{ db, retry, announce: parts.announce, log: options.log, telemetry: parts.telemetry, tracer: options.tracer },
       maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
       concurrency: options.commandConcurrency ?? 2,
       lockPatienceMs: options.lockPatienceMs ?? 10_000,
@@ -185,6 +216,8 @@ export class AssessmentStore {
         indexer.wake();
       },
     });
+    const { migrations = async () => ({ pending: [], unknown: [] }), version = 'unknown' } = options;
+    this.#readHealth = healthReader({ db, bus: parts.bus, migrations, version });
     this.#waiting = new Waiting({ hub, cache, read: latestReader(db), changesSince: (known) => changesSince(db, known) });
   }
 
@@ -258,6 +291,22 @@ export class AssessmentStore {
   /** How the queue of the tenant stands: what is ready, what waits, who works. */
   queueStatus(actor: Actor): Promise<QueueStatus> {
     return readQueueStatus(this.#parts.db, actor.tenantId);
+  }
+
+  /** The queues of all tenants together, by type; for those who run the service, not for its clients. */
+  queueTotals(): Promise<QueueTotals[]> {
+    return readQueueTotals(this.#parts.db);
+  }
+
+  /** How the store stands now; asks nobody. */
+  get gauges(): StoreGauges {
+    const { hub, feedLog, queue, cache, bus, poolUse } = this.#parts;
+    const redis = { ...bus?.connections, ...(cache.isConnected !== undefined && { cache: cache.isConnected }) };
+    return {
+      ...{ watches: hub.size, feeds: feedLog.size, workersWaiting: queue.waiting, cached: cache.size },
+      pool: { ...poolUse(), most: this.#options.poolSize ?? 10 },
+      redis: Object.entries(redis).map(([connection, connected]) => ({ connection: connection as RedisConnection, connected })),
+    };
   }
 
   /** How many workers wait for work here. */
@@ -382,9 +431,7 @@ export class AssessmentStore {
 
   /** How the parts of the service are doing; never throws. */
   getHealthStatus(): Promise<HealthStatus> {
-    const { db, bus } = this.#parts;
-    const { migrations = async () => ({ pending: [], unknown: [] }), version = 'unknown' } = this.#options;
-    return readHealth({ db, bus, migrations, version });
+    return this.#readHealth();
   }
 
   /** Batched reads by key for one request or one event; see {@link Loaders}. */

@@ -22,6 +22,14 @@ export class Turns {
     setImmediate(send);
   }
 
+  /** Lets those go first that wait, and goes on when it is its turn again. */
+  pass(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.done();
+    });
+  }
+
   /** A batch is no longer under way. */
   done(): void {
     const send = this.#waiting.shift();

@@ -67,19 +67,21 @@ export class Watch implements UpdateSource, AsyncIterableIterator<AssessmentUpda
     this.#wake();
   }
 
-  /** Takes an update, unless it is not newer than what was taken before. */
-  offer(update: AssessmentUpdate): void {
+  /** Takes an update, unless it is not newer than what was taken before; whether it did, and whether it has replaced one that nobody has read. */
+  offer(update: AssessmentUpdate): 'ignored' | 'taken' | 'conflated' {
     const { version, state } = update.assessment;
-    if (this.#ended || version <= this.#version) return;
+    if (this.#ended || version <= this.#version) return 'ignored';
     if (!this.#begun) {
       this.#keepForBeginning(update);
-      return;
+      return 'taken';
     }
+    const taken = this.#pending === undefined ? 'taken' : 'conflated';
     this.#pending = update;
     this.#version = version;
     this.#retryCount = update.assessment.retryCount;
     if (isTerminal(state)) this.#end();
     this.#wake();
+    return taken;
   }
 
   /** Ends the watch with an error, after what is pending has been read. */

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -47,6 +49,31 @@ describe('with WORKER=true the service does the work by itself', () => {
     await withApp({ WORKER: true }, async (service) => {
       const ended = await checked(service, { assessmentId: 'far', type: 'HEALTH', maxRetries: 3, metadata: { url: 'http://192.0.2.1/' } });
       expect(ended).toMatchObject({ state: 'FAILED', errorMessage: expect.stringContaining('192.0.2.1') });
+    });
+  });
+
+  test('of the tenants that it names, each with places of its own', async () => {
+    await withApp({ WORKER: true, WORKER_TENANTS: ['busy', 'small'], WORKER_CONCURRENCY: 1 }, async (service) => {
+      const { store } = service.app;
+      const create = (tenantId: string, assessmentId: string, url: string) =>
+        store.createAssessment({ assessmentId, type: 'HEALTH', metadata: { url } }, { tenantId, subject: 'x' });
+      // A server that takes connections and says nothing keeps the only place of one tenant for as long as a check may take.
+      const silent = createServer();
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      const { port } = silent.address() as AddressInfo;
+      await create('busy', 'slow', `http://127.0.0.1:${port}/`);
+      await once(silent, 'connection');
+      await create('busy', 'next', new URL('/health/live', service.url).href);
+      await create('unnamed', 'left', new URL('/health/live', service.url).href);
+      await create('small', 'served', new URL('/health/live', service.url).href);
+      const wait = { assessmentId: 'served', timeoutMs: 20_000 };
+      expect(await store.waitForCompletion(wait, { tenantId: 'small', subject: 'x' })).toMatchObject({
+        assessment: { state: 'COMPLETED' },
+      });
+      expect(await store.queueStatus({ tenantId: 'busy', subject: 'x' })).toMatchObject({ ready: 1, processing: 1 });
+      expect(await store.queueStatus({ tenantId: 'unnamed', subject: 'x' })).toMatchObject({ ready: 1, processing: 0 });
+      await store.cancelAssessment({ assessmentId: 'slow' }, { tenantId: 'busy', subject: 'x' });
+      silent.close();
     });
   });
 

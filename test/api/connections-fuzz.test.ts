@@ -66,13 +66,18 @@ const subscribing = fc
     }),
   );
 
+/** Those whose client has sent `connection_init`. */
+const introduced = new WeakSet<BareSocket>();
+
 const opening = fc.nat(10).map(
   (dice): Step =>
     async (sockets) => {
       const number = sockets.findIndex((other) => other.socket.readyState === other.socket.CLOSED);
       const bare = await openBareSocket(service.url);
       sockets[number < 0 ? sockets.length : number] = bare;
-      if (dice > 0) bare.say({ type: 'connection_init' });
+      if (dice === 0) return;
+      bare.say({ type: 'connection_init' });
+      introduced.add(bare);
     },
 );
 
@@ -165,6 +170,9 @@ test('whatever clients do on their sockets, every place that they took is given 
       const sockets: BareSocket[] = [];
       for (const act of [...start, ...steps]) await act(sockets);
       for (const { socket } of sockets) socket.resume();
+      await eventually('who may come in has', () =>
+        sockets.every((bare) => !isOpen(bare) || !introduced.has(bare) || bare.texts.some(isAck)),
+      );
       await everyPlaceIsFreeOn(sockets.filter((bare) => isOpen(bare) && bare.texts.some(isAck)));
       for (const { socket } of sockets) {
         if (politely) socket.close();

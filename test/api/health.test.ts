@@ -73,7 +73,7 @@ test.each(['/', '/graphql/', '/graphql/x', '/Graphql', '/health', '/health/', '/
   'nothing is at %s: 404 as JSON, with where things are',
   async (path) => {
     const { status, type, body } = await get(`${new URL(service.url).origin}${path}`);
-    const paths = ['/graphql', '/health/live', '/health/ready'];
+    const paths = ['/graphql', '/health/live', '/health/ready', '/metrics'];
     expect({ status, type, body }).toEqual({ status: 404, type: json.type, body: { error: expect.any(String), paths } });
     const posted = await get(`${new URL(service.url).origin}${path}`, { method: 'POST', body: '{}' });
     expect(posted.status).toBe(404);

@@ -128,6 +128,6 @@ describe.each(Object.entries(histories))('on a table of 60,000 rows %s', (_, ste
 
   test('the loop for due retries reads what is due', async () => {
     const nodes = await plan(() => readyRetries(db, 500));
-    expectPlan(nodes, ['retries_due', 'pkey'], { read: 100, sorted: 20 });
+    expectPlan(nodes, ['retries_of_tenants', 'pkey'], { read: 100, sorted: 20 });
   });
 });

@@ -175,7 +175,14 @@ test('a role that may not read the control data of the cluster has feeds all the
   });
   await runSql(
     database.url,
-    `create role ${role} login password 'secret'; grant all on all tables in schema public to ${role}; grant all on all sequences in schema public to ${role};
+    `create role ${role} login password 'secret'; grant create on schema public to ${role};
+     do $$ declare statement text; begin
+       for statement in
+         select format('alter table %s owner to ${role}', oid::regclass) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+         union all
+         select format('alter function %s owner to ${role}', oid::regprocedure) from pg_proc where pronamespace = 'public'::regnamespace
+       loop execute statement; end loop;
+     end $$;
      revoke execute on function pg_control_system() from public`,
   );
   const store = await openStore({

@@ -101,11 +101,12 @@ describe('feeds that replay the same part of the log', () => {
   test('a page that could not be read is read again by whoever waits for it', async () => {
     await fill('c-', 1_000);
     const last = await mark();
-    const readers = Promise.all([1, 2, 3].map(() => FeedReader.open(setup.store, actor, { after: '0' })));
+    const openAll = () => Promise.all([1, 2, 3].map(() => FeedReader.open(setup.store, actor, { after: '0' })));
+    const opening = openAll().catch(openAll); // what could not even begin is begun again
     await psql.query(
       'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
     );
-    const opened = await readers.catch(() => Promise.all([1, 2, 3].map(() => FeedReader.open(setup.store, actor, { after: '0' }))));
+    const opened = await opening;
     for (const reader of opened) {
       await reader.heard(last);
       expectWhole(about(reader.told, 'c-'), versionsOf('c-', 1_000));

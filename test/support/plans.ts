@@ -23,13 +23,15 @@ export async function planOf(psql: ClientBase, { sql, values }: SentStatement, k
   try {
     await psql.query(`set local plan_cache_mode = force_${kind}_plan`);
     await psql.query(`prepare planned as ${sql}`);
-    const { rows } = await psql.query(`explain (analyze, format json) execute planned(${values.map(literalOf).join(', ')})`);
+    const { rows } = await psql.query(`explain (analyze, format json) execute planned${listOf(values)}`);
     return nodesOf(rows[0]['QUERY PLAN'][0].Plan);
   } finally {
     await psql.query('rollback');
     await psql.query('deallocate all');
   }
 }
+
+const listOf = (values: readonly unknown[]): string => (values.length > 0 ? `(${values.map(literalOf).join(', ')})` : '');
 
 type RawNode = Record<string, unknown> & { Plans?: RawNode[] };
 

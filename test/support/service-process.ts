@@ -34,9 +34,9 @@ export interface ServiceProcess {
 
 const running = new Set<ServiceProcess>();
 
-/** Starts `node dist/main.js` on a free port, with nothing in its environment but what is given. */
-export const startService = (environment: Record<string, string>): ServiceProcess =>
-  startProcess(process.execPath, [main], tmpdir(), environment);
+/** Starts `node dist/main.js`, of this or another folder, on a free port, with nothing in its environment but what is given. */
+export const startService = (environment: Record<string, string>, program = main): ServiceProcess =>
+  startProcess(process.execPath, [program], tmpdir(), environment);
 
 /** Starts `npm start`, without building first: other tests run what is built. */
 export const startByNpm = (environment: Record<string, string>): ServiceProcess =>
@@ -108,8 +108,9 @@ export async function sendTo<Data = Record<string, unknown>>(
   url: string,
   query: string,
   variables: Record<string, unknown> = {},
+  given: Record<string, string> = {},
 ): Promise<{ data: Data; errors?: { message: string }[] }> {
-  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  const headers = { 'content-type': 'application/json', accept: 'application/json', ...given };
   const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
   return (await response.json()) as { data: Data; errors?: { message: string }[] };
 }

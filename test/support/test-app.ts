@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import WebSocket from 'ws';
 import { type App, startApp } from '../../src/app.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
+import { logOptions } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { noteForeground } from './test-store.ts';
 
@@ -40,9 +41,10 @@ export async function startTestApp(config: Partial<Config> = {}, shared?: TestDa
   const database = shared ?? (await createTestDatabase());
   const statements: string[] = [];
   const logged: string[] = [];
+  const whole = { ...parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url, ...patient }), ...config };
   const app = await startApp({
-    config: { ...parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url, ...patient }), ...config },
-    log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
+    config: whole,
+    log: pino({ ...logOptions(whole), level: 'debug' }, { write: (line: string) => void logged.push(line) }),
     onStatement: noteForeground(statements),
   }).catch(async (error: unknown) => {
     if (shared === undefined) await database.drop();

@@ -20,6 +20,7 @@ async function runWith(count: number, poisoned: ReadonlySet<number>, failure: ()
       if (items.some((item) => poisoned.has(item))) throw failure();
       return items.map((item) => `did ${item}`);
     },
+    laneOf: () => 'a tenant',
     keyOf: String,
     sizeOf: () => 1,
     isItemFault: (error) => error instanceof Poison,
@@ -79,6 +80,7 @@ test('a failure that is no item’s fault is everybody’s, and is not tried aga
 test('an outcome that a statement owes is an error of that item alone', async () => {
   const commands = new Coalescer<string, string>({
     execute: async (items) => items.slice(1),
+    laneOf: () => 'a tenant',
     keyOf: (item) => item,
     sizeOf: () => 0,
     isItemFault: () => false,

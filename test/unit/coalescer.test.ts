@@ -32,6 +32,7 @@ const execute = (items: readonly Item[]): Promise<string[]> =>
 const coalescer = (options: Partial<CoalescerOptions<Item, string>> = {}) =>
   new Coalescer<Item, string>({
     execute,
+    laneOf: () => 'a tenant',
     keyOf: ({ key }) => key,
     sizeOf: ({ bytes = 0 }) => bytes,
     isItemFault: (error) => error instanceof Poison,

@@ -98,6 +98,16 @@ describe('the layers', () => {
     );
   });
 
+  test('tokens are a matter of their own: of the service, who asks needs no more than the name of an actor', () => {
+    const auth = inLayer('auth');
+    expect(auth.length).toBeGreaterThan(5);
+    expect(offences(auth, ({ from }) => isDatabase(from) || (isGraphql(from) && from !== 'graphql'))).toEqual([]);
+    expect(
+      offences(auth, ({ from, typeOnly }) => isOurs(from) && !from.startsWith('auth/') && !(typeOnly && from === 'store/index.ts')),
+    ).toEqual([]);
+    expect(offences(sources, ({ from }) => from === 'jose').filter((line) => !line.startsWith('auth/'))).toEqual([]);
+  });
+
   test('only what runs the service imports the app, and nobody imports main', () => {
     expect(offences(sources, ({ from }) => from === 'app.ts')).toEqual(['run-service.ts imports app.ts', 'server.ts imports app.ts']);
     expect(offences(sources, ({ from }) => from === 'main.ts')).toEqual([]);
@@ -111,6 +121,7 @@ describe('the layers', () => {
       'closed-error',
       'errors',
       'json',
+      'lanes',
       'lifecycle',
       'open-calls',
       'slots',
@@ -146,6 +157,18 @@ describe('the layers', () => {
 
   test('the checks know nothing of the rest of the service', () => {
     expect(offences(inLayer('checks'), ({ from, typeOnly }) => isOurs(from) && !from.startsWith('checks/') && !typeOnly)).toEqual([]);
+  });
+
+  test('who counts and who follows is told by interfaces: only metrics knows prom-client, only tracing OpenTelemetry, whose packages are loaded when they are asked for', () => {
+    const isTracing = (from: string): boolean => from.startsWith('@opentelemetry/');
+    expect(offences(sources, ({ from }) => from === 'prom-client').filter((line) => !line.startsWith('metrics/'))).toEqual([]);
+    expect(offences(sources, ({ from }) => isTracing(from)).filter((line) => !line.startsWith('tracing/'))).toEqual([]);
+    const loaded = sources.flatMap(({ text }) => [...text.matchAll(/^import .* from '(@opentelemetry\/[^']+)'/gm)].map(([, from]) => from));
+    expect([...new Set(loaded)]).toEqual(['@opentelemetry/api']);
+    const allowed = ['http/telemetry.ts', 'store/index.ts'];
+    expect(
+      offences(inLayer('metrics', 'tracing'), ({ from }) => isOurs(from) && !allowed.includes(from) && !/^(metrics|tracing)\//.test(from)),
+    ).toEqual([]);
   });
 
   test('no file imports itself by way of others when the program runs', () => {
