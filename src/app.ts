@@ -1,5 +1,6 @@
+import { type Authenticate, letEverybodyIn, letInByToken } from './auth/authenticator.ts';
 import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
-import type { Config } from './config.ts';
+import { algorithmsOf, type Config } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
@@ -9,7 +10,7 @@ import { HttpServer } from './http/server.ts';
 import { SharedAnswers } from './http/shared-answers.ts';
 import { Sockets } from './http/sockets.ts';
 import { schema } from './schema/index.ts';
-import { type Actor, type AssessmentStore, type Logger, openStore } from './store/index.ts';
+import { type AssessmentStore, type Logger, openStore } from './store/index.ts';
 import { serviceVersion } from './version.ts';
 
 export interface AppOptions {
@@ -33,8 +34,6 @@ export interface App {
 }
 
 const path = '/graphql';
-const anonymous: Actor = { tenantId: 'default', subject: 'anonymous' };
-const actorOf = (): Actor => anonymous;
 
 /**
  * Starts the service: takes the port, brings up the embedded PostgreSQL unless DATABASE_URL names a server, applies the migrations,
@@ -72,7 +71,11 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       log,
     });
     started.push(() => store.stop());
-    const contextOf: ContextOf = (operation) => ({ ...operation, store, actor: anonymous, loaders: store.loaders(anonymous), log });
+    const contextOf: ContextOf = (operation) => {
+      const actor = operation.identity.caller;
+      return { ...operation, store, actor, loaders: store.loaders(actor), log };
+    };
+    const authenticate = authenticationOf(config, log);
     const shared = { path, allowedOrigins: config.ALLOWED_ORIGINS, answers: new SharedAnswers(), log };
     const pipeline = createPipeline({
       ...shared,
@@ -83,7 +86,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
     const limits = new Limits(limitsOptions(config));
-    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, actorOf });
+    const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, limits, authenticate });
     started.push(async () => {
       const idle = worker?.stop();
       idle?.catch(() => {}); // reported below
@@ -95,7 +98,10 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       await store.stop();
     });
     sockets.start();
-    server.serve({ pipeline, sockets, limits, actorOf, health: () => store.getHealthStatus() });
+    server.serve({
+      ...{ pipeline, sockets, limits, authenticate, allowedOrigins: config.ALLOWED_ORIGINS },
+      health: () => store.getHealthStatus(),
+    });
     if (worker) {
       worker.start();
       log.info({ workerId: worker.workerId, targets: config.CHECK_TARGETS }, 'this instance works: it runs the built-in checks');
@@ -118,6 +124,21 @@ function databaseUrlOf(config: Config, embedded: EmbeddedPostgres | undefined): 
   const url = config.DATABASE_URL ?? embedded?.url;
   if (url === undefined) throw new Error('there is neither a DATABASE_URL nor an embedded PostgreSQL');
   return url;
+}
+
+function authenticationOf(config: Config, log: Logger): Authenticate {
+  const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL: url } = config;
+  const rules = {
+    algorithms: algorithmsOf(config),
+    issuer: config.AUTH_ISSUER,
+    audience: config.AUTH_AUDIENCE,
+    toleranceMs: config.AUTH_CLOCK_TOLERANCE_MS,
+    log,
+  };
+  if (secret !== undefined) return letInByToken({ ...rules, keys: { secret } });
+  if (url === undefined) return letEverybodyIn;
+  const keys = { url, timeoutMs: config.AUTH_JWKS_TIMEOUT_MS, cooldownMs: config.AUTH_JWKS_COOLDOWN_MS };
+  return letInByToken({ ...rules, keys });
 }
 
 const serverOptions = (config: Config) => ({

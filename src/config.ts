@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { defaultAlgorithms, keyAlgorithms, secretAlgorithms } from './auth/algorithms.ts';
 import { defaultTargets } from './checks/target-policy.ts';
 import { StartupError } from './startup-error.ts';
 
@@ -16,6 +17,7 @@ const address = (...protocols: string[]) =>
   z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
     error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
   });
+const list = z.string().transform((value) => value.split(',').map((item) => item.trim()));
 const second = 1_000;
 
 /** Every variable that the service reads; `.env.example` explains each, and a test holds the two together. */
@@ -57,13 +59,22 @@ export const variables = z.object({
   KEEPALIVE_MS: whole(100, 600 * second).default(12 * second),
   FEED_BUFFER: whole(1, 1_000_000).default(10_000),
   SLOW_CLIENT_MS: whole(100, 3_600 * second).default(30 * second),
-  ALLOWED_ORIGINS: z
-    .string()
-    .transform((value) => value.split(',').map((origin) => origin.trim()))
+  ALLOWED_ORIGINS: list
     .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), {
       error: 'must be origins such as https://dashboard.example.com, separated by commas',
     })
     .default([]),
+  AUTH_JWT_SECRET: z
+    .string()
+    .refine((value) => Buffer.byteLength(value) >= 32, { error: 'must be at least 32 bytes long' })
+    .optional(),
+  AUTH_JWKS_URL: address('https:', 'http:').optional(),
+  AUTH_ISSUER: z.string().optional(),
+  AUTH_AUDIENCE: z.string().optional(),
+  AUTH_ALGORITHMS: list.optional(),
+  AUTH_CLOCK_TOLERANCE_MS: whole(0, 300 * second).default(5 * second),
+  AUTH_JWKS_TIMEOUT_MS: whole(100, 60 * second).default(3 * second),
+  AUTH_JWKS_COOLDOWN_MS: whole(0, 3_600 * second).default(10 * second),
   ALLOW_UNAUTHENTICATED: flag.default(false),
   GRAPHIQL: flag.optional(),
   LOG_LEVEL: z
@@ -77,6 +88,17 @@ export const variables = z.object({
 
 /** The configuration of one instance, checked. */
 export type Config = z.output<typeof variables>;
+
+/** Whether whoever comes has to bring a token. */
+export const isAuthenticated = ({ AUTH_JWT_SECRET, AUTH_JWKS_URL }: Pick<Config, 'AUTH_JWT_SECRET' | 'AUTH_JWKS_URL'>): boolean =>
+  AUTH_JWT_SECRET !== undefined || AUTH_JWKS_URL !== undefined;
+
+/** The signatures that are accepted. */
+export const algorithmsOf = ({
+  AUTH_ALGORITHMS,
+  AUTH_JWT_SECRET,
+}: Pick<Config, 'AUTH_ALGORITHMS' | 'AUTH_JWT_SECRET'>): readonly string[] =>
+  AUTH_ALGORITHMS ?? (AUTH_JWT_SECRET === undefined ? defaultAlgorithms.keys : defaultAlgorithms.secret);
 
 /** The variables of the environment that begins with those of a file `.env` in the working folder, where there is one. */
 export function readEnvironment(): NodeJS.ProcessEnv {
@@ -111,11 +133,25 @@ export type WorkerConfig = z.output<typeof workerVariables>;
 /** The configuration of a worker in a process of its own. @throws as parseConfig */
 export const parseWorkerConfig = (environment: NodeJS.ProcessEnv): WorkerConfig => parsed(workerVariables, environment);
 
+const tokenVariables = variables.pick({
+  ...{ NODE_ENV: true, AUTH_JWT_SECRET: true, AUTH_JWKS_URL: true, AUTH_ISSUER: true, AUTH_AUDIENCE: true, AUTH_ALGORITHMS: true },
+});
+
+/** Of the configuration only what making a token for development needs. @throws as parseConfig */
+export const parseTokenConfig = (environment: NodeJS.ProcessEnv): z.output<typeof tokenVariables> => {
+  const config = parsed(tokenVariables, environment);
+  const problems = contradictoryKeys(config);
+  if (problems.length > 0) throw invalid(problems);
+  return config;
+};
+
 function parsed<Schema extends z.ZodObject>(schema: Schema, environment: NodeJS.ProcessEnv): z.output<Schema> {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));
   const result = schema.safeParse(given);
   if (result.success) return result.data;
-  throw invalid(result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(given[String(path[0])])}`));
+  throw invalid(
+    result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}${shown(String(path[0]), given[String(path[0])])}`),
+  );
 }
 
 const invalid = (problems: string[]): StartupError =>
@@ -124,17 +160,52 @@ const invalid = (problems: string[]): StartupError =>
     `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`,
   );
 
-const shown = (value: string | undefined): string => (value === undefined || value.includes('@') ? '' : `, not "${value}"`);
+const shown = (name: string, value: string | undefined): string =>
+  value === undefined || value.includes('@') || name === 'AUTH_JWT_SECRET' ? '' : `, not "${value}"`;
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 function contradictions(config: Config): string[] {
-  const problems: string[] = [];
-  const open =
-    'anyone who can reach it may do everything. Set ALLOW_UNAUTHENTICATED=true only where the network itself keeps strangers out';
-  if (!config.ALLOW_UNAUTHENTICATED && config.NODE_ENV === 'production')
-    problems.push(`NODE_ENV is production, and the service has no authentication yet: ${open}`);
-  else if (!config.ALLOW_UNAUTHENTICATED && !isLoopback(config.HOST))
-    problems.push(`HOST is ${config.HOST}, not a loopback address, and the service has no authentication yet: ${open}`);
+  const problems = [...openings(config), ...contradictoryKeys(config)];
   if (config.RETRY_CAP_MS < config.RETRY_BASE_MS) problems.push('RETRY_CAP_MS must not be less than RETRY_BASE_MS');
+  return problems;
+}
+
+/** How strangers could get in. */
+function openings(config: Config): string[] {
+  if (isAuthenticated(config)) return [];
+  const open = 'there is no authentication (AUTH_JWT_SECRET or AUTH_JWKS_URL): anyone who can reach it may do everything';
+  if (config.NODE_ENV === 'production') return [`NODE_ENV is production, and ${open}`];
+  if (config.ALLOW_UNAUTHENTICATED || isLoopback(config.HOST)) return [];
+  return [
+    `HOST is ${config.HOST}, not a loopback address, and ${open}. Set ALLOW_UNAUTHENTICATED=true only where the network itself keeps strangers out`,
+  ];
+}
+
+type KeyConfig = Pick<Config, 'NODE_ENV' | 'AUTH_JWT_SECRET' | 'AUTH_JWKS_URL' | 'AUTH_ISSUER' | 'AUTH_AUDIENCE' | 'AUTH_ALGORITHMS'>;
+
+function contradictoryKeys(config: KeyConfig): string[] {
+  const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL: url } = config;
+  if (secret !== undefined && url !== undefined) return ['AUTH_JWT_SECRET and AUTH_JWKS_URL must not both be set'];
+  if (secret !== undefined) return problemsOfSecret(secret, algorithmsOf(config));
+  return url === undefined ? [] : problemsOfKeys(url, config);
+}
+
+function problemsOfSecret(secret: string, algorithms: readonly string[]): string[] {
+  const names = Object.keys(secretAlgorithms);
+  if (!algorithms.every((name) => names.includes(name))) return [`AUTH_ALGORITHMS must be of ${names.join(', ')} with AUTH_JWT_SECRET`];
+  const least = Math.max(...algorithms.map((name) => secretAlgorithms[name] ?? 0));
+  return Buffer.byteLength(secret) < least ? [`AUTH_JWT_SECRET must be at least ${least} bytes long for ${algorithms.join(', ')}`] : [];
+}
+
+function problemsOfKeys(url: string, config: KeyConfig): string[] {
+  const problems: string[] = [];
+  if (!algorithmsOf(config).every((name) => keyAlgorithms.includes(name)))
+    problems.push(`AUTH_ALGORITHMS must be of ${keyAlgorithms.join(', ')} with AUTH_JWKS_URL`);
+  // An issuer signs tokens for others with the same keys.
+  for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE'] as const)
+    if (config[name] === undefined) problems.push(`${name} must be set with AUTH_JWKS_URL`);
+  const { protocol, hostname } = new URL(url);
+  if (config.NODE_ENV === 'production' && protocol === 'http:' && !isLoopback(hostname.replace(/^\[|\]$/g, '')))
+    problems.push('AUTH_JWKS_URL must begin with https:// in production: whoever can change the keys on their way can make tokens');
   return problems;
 }

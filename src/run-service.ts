@@ -1,5 +1,5 @@
 import { startApp } from './app.ts';
-import { parseConfig, readEnvironment } from './config.ts';
+import { type Config, isAuthenticated, parseConfig, readEnvironment } from './config.ts';
 import { createLog } from './log.ts';
 import { exitCodes, StartupError } from './startup-error.ts';
 
@@ -56,6 +56,9 @@ async function serve(): Promise<void> {
   stop = async () => (await starting).stop();
   hurry = () => void starting.then((app) => app.hurry()).catch(() => {}); // that it could not start is told below
   const app = await starting;
-  if (!config.ALLOW_UNAUTHENTICATED) log.info({}, 'there is no authentication: serving this machine only');
+  if (!isAuthenticated(config)) log.warn({}, `there is no authentication: ${whoIsServed(config)}`);
   log.info({}, `AssessmentStore is ready: the GraphQL API is at ${app.url}`);
 }
+
+const whoIsServed = ({ ALLOW_UNAUTHENTICATED, HOST }: Config): string =>
+  ALLOW_UNAUTHENTICATED ? `whoever reaches ${HOST} may do everything` : 'serving this machine only';

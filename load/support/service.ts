@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-/** The real service as a process of its own, as production runs it. */
+/** The real service as a process of its own, without authentication. */
 export interface Service {
   /** The GraphQL API. */
   url: string;
@@ -43,7 +43,8 @@ export async function startService(databaseUrl: string): Promise<Service> {
     cwd: root,
     env: {
       ...process.env,
-      ...{ NODE_ENV: 'production', ALLOW_UNAUTHENTICATED: 'true', LOG_LEVEL: 'warn', HOST: '127.0.0.1' },
+      // Not production, which would ask for tokens.
+      ...{ NODE_ENV: 'development', GRAPHIQL: 'false', LOG_LEVEL: 'warn', HOST: '127.0.0.1' },
       ...{ PORT: String(port), DATABASE_URL: databaseUrl },
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -6,6 +6,7 @@ import { addServe } from './commands/serve.ts';
 import { addShow } from './commands/show.ts';
 import { addStats } from './commands/stats.ts';
 import { addSubmit } from './commands/submit.ts';
+import { addToken } from './commands/token.ts';
 import { addWait } from './commands/wait.ts';
 import { addWatch } from './commands/watch.ts';
 import { addWorker } from './commands/worker.ts';
@@ -15,7 +16,7 @@ import { printable } from './printable.ts';
 import { fail, outputOf } from './session.ts';
 
 /** In the order of --help. */
-const commands = [addSubmit, addWait, addWatch, addList, addShow, addCancel, addRetry, addStats, addWorker, addServe, addMigrate];
+const commands = [addSubmit, addWait, addWatch, addList, addShow, addCancel, addRetry, addStats, addWorker, addServe, addMigrate, addToken];
 
 /** Runs the program with its arguments, as process.argv has them; sets the exit code of the process. */
 export async function run(argv: readonly string[]): Promise<void> {

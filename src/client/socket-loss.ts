@@ -40,8 +40,9 @@ export function lossOf({ code, reason, fault }: Closed, url: string): Loss {
 }
 
 function nameOf(code: number, status: number): string {
-  if (code === 4401 || status === 401) return 'UNAUTHENTICATED';
-  if (code === 4403 || status === 403) return 'FORBIDDEN';
+  // By 4403 servers of graphql-transport-ws refuse `connection_init`: the token is not good, or not any more.
+  if (code === 4401 || code === 4403 || status === 401) return 'UNAUTHENTICATED';
+  if (status === 403) return 'FORBIDDEN';
   return status > 0 ? `HTTP_${status}` : `SOCKET_${code}`;
 }
 

@@ -5,10 +5,14 @@
 export const closeCodes = {
   /** The instance stops. */
   goingAway: 1001,
+  /** The instance cannot find out whether the token is good. */
+  tryAgainLater: 1013,
   /** A binary message. */
   notText: 1003,
   /** Too much before `connection_init`; of WebSocket itself also any message that is too large. */
   tooLarge: 1009,
+  /** There is no token, or none that is good any more: of graphql-transport-ws, whose clients come back with another. */
+  forbidden: 4403,
   /** The client does not read. */
   slowClient: 4420,
   /** This process has as many sockets as it may. */

@@ -1,6 +1,8 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, type YogaServerInstance } from 'graphql-yoga';
+import type { Identity } from '../auth/identity.ts';
+import { noToken } from '../auth/refusals.ts';
 import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError } from './client-errors.ts';
@@ -11,12 +13,14 @@ import type { SharedAnswers } from './shared-answers.ts';
 /** What the transports hand to the pipeline with each operation. */
 export interface Operation {
   requestId: string;
+  /** Who asks. Undefined only for what is no operation: the page of GraphiQL, and what browsers ask before a request. */
+  identity: Identity | undefined;
   /** Aborted when the client is gone. Over HTTP it is the request's own. */
   signal?: AbortSignal;
 }
 
 /** What a context is made of. */
-export type ContextOf = (operation: Required<Operation> & Pick<Context, 'lastEventId'>) => Context;
+export type ContextOf = (operation: Pick<Context, 'requestId' | 'signal' | 'identity' | 'lastEventId'>) => Context;
 
 export interface GraphQLOptions {
   schema: GraphQLSchema;
@@ -40,12 +44,15 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     schema,
     graphqlEndpoint: path,
     // A socket has no request of its own for each operation.
-    context: ({ requestId, signal, request }: Operation & { request?: Request }) =>
-      contextOf({
+    context: ({ requestId, signal, identity, request }: Operation & { request?: Request }) => {
+      if (identity === undefined) throw noToken();
+      return contextOf({
         requestId,
+        identity,
         signal: signal ?? (request as Request).signal,
         lastEventId: request?.headers.get('last-event-id') || undefined,
-      }),
+      });
+    },
     plugins: [operationPipeline(streams)],
     maskedErrors: { maskError: (error) => toClientError(error, { log }) },
     logging: false,

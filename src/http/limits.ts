@@ -109,4 +109,7 @@ export const tooManyOperations = (excess: Excess): GraphQLError =>
 export const placeOf = ({ scope, most }: Excess): string =>
   ({ process: `in this process: ${most}`, subject: `of this subject: ${most}`, socket: `on this socket: ${most}` })[scope];
 
+/** For whom nobody has to say who it is: all together, as no tenant can be called. */
+export const strangers: Actor = { tenantId: '', subject: '' };
+
 const nameOf = ({ tenantId, subject }: Actor): string => JSON.stringify([tenantId, subject]);

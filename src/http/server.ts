@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { GraphQLError } from 'graphql';
+import type { Authenticate } from '../auth/authenticator.ts';
+import type { Identity } from '../auth/identity.ts';
 import { StartupError } from '../startup-error.ts';
-import type { Actor, HealthStatus, Logger } from '../store/index.ts';
+import type { HealthStatus, Logger } from '../store/index.ts';
+import { allowOrigin } from './allow-origin.ts';
+import { withoutHttpStatus } from './client-errors.ts';
 import { drain } from './drain.ts';
 import { eventStreams } from './event-streams.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
-import { type Excess, type Limits, retryAfterMs, tooManyOperations } from './limits.ts';
+import { type Excess, type Limits, retryAfterMs, strangers, tooManyOperations } from './limits.ts';
 import { ReadinessWatch } from './readiness-watch.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { Sockets } from './sockets.ts';
@@ -31,8 +36,9 @@ export interface Service {
   pipeline: GraphQLPipeline;
   sockets: Sockets;
   limits: Limits;
-  /** For whom a request is made. */
-  actorOf: (request: IncomingMessage) => Actor;
+  authenticate: Authenticate;
+  /** Pages of these origins may read why they are refused. */
+  allowedOrigins: readonly string[];
   health: () => Promise<HealthStatus>;
 }
 
@@ -172,12 +178,18 @@ export class HttpServer {
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
-    const place = this.#service.limits.takeOperation(this.#service.actorOf(request));
+    const { authenticate, limits, pipeline, allowedOrigins } = this.#service;
+    const identity = await identify(request, authenticate);
+    if (identity instanceof GraphQLError) {
+      allowOrigin(request, response, allowedOrigins);
+      return answerError(request, response, identity);
+    }
+    const place = limits.takeOperation(identity?.caller ?? strangers);
     if (typeof place !== 'function') return answerExcess(request, response, place);
     response.once('close', place);
     cutOffWhenStuck(request, response, this.#options.slowClientMs);
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
-    await this.#service.pipeline(request, response, { requestId });
+    await pipeline(request, response, { requestId, identity });
   }
 
   #answerNotReady(response: ServerResponse): void {
@@ -195,6 +207,21 @@ export class HttpServer {
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
 }
+
+/** Who makes a request, or why that is not to be known; undefined where nobody has to. */
+async function identify(request: IncomingMessage, authenticate: Authenticate): Promise<Identity | GraphQLError | undefined> {
+  try {
+    return await authenticate(request.headers.authorization);
+  } catch (error) {
+    if (isForAll(request)) return undefined;
+    if (error instanceof GraphQLError) return error;
+    throw error;
+  }
+}
+
+/** What a browser asks before a request, which has no token yet; and a page, from which people send theirs. */
+const isForAll = ({ method = '', url = '', headers: { accept } }: IncomingMessage): boolean =>
+  method === 'OPTIONS' || (['GET', 'HEAD'].includes(method) && accept?.includes('text/html') === true && !/[?&]query=/.test(url));
 
 const mayTakeEvents = ({ headers: { accept } }: IncomingMessage): boolean => accept?.includes('text/event-stream') ?? false;
 /** Whether a client takes nothing but a stream of events, and comes back by itself; others name it among what they could take. */
@@ -215,7 +242,21 @@ function answerRefusedBody(response: ServerResponse, { status, code, message }: 
 function answerExcess(request: IncomingMessage, response: ServerResponse, excess: Excess): void {
   const error = tooManyOperations(excess);
   const status = error.extensions['code'] === 'OVERLOADED' ? 503 : 429;
-  const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  answerUnread(request, response, error, { status, headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } });
+}
+
+function answerError(request: IncomingMessage, response: ServerResponse, error: GraphQLError): void {
+  const { status = 500, headers = {} } = error.extensions.http ?? {};
+  answerUnread(request, response, withoutHttpStatus(error), { status, headers });
+}
+
+/** Answers before the body is read. */
+function answerUnread(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: GraphQLError,
+  { status, headers }: { status: number; headers: Record<string, string> },
+): void {
   // Closed with a body on its way, the connection would be reset, and the answer lost: a short one is let in.
   const isShort = Number(request.headers['content-length'] ?? (request.method === 'POST' ? Number.POSITIVE_INFINITY : 0)) <= shortBytes;
   answerJson(response, status, { errors: [error] }, isShort ? headers : { ...headers, connection: 'close' });

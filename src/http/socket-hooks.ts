@@ -38,7 +38,7 @@ interface Enveloped {
 export function socketHooks(options: SocketHooksOptions): SocketHooks {
   return {
     connectionInitWaitTimeout: options.initTimeoutMs,
-    onConnect: ({ extra }) => extra.admit(),
+    onConnect: ({ extra, connectionParams }) => extra.admit(connectionParams),
     onSubscribe: ({ extra }, id, payload) => prepare(extra, id, payload, options),
     execute: (args) => {
       const { operation, execute } = enveloped(args);
@@ -78,9 +78,10 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
 async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, log }: SocketHooksOptions) {
   const place = { requestId: randomUUID(), log };
   try {
-    const operation = session.operations.begin(id, payload, session.actor);
+    const identity = session.identity();
+    const operation = session.operations.begin(id, payload, identity.caller);
     return await operation.during(async () => {
-      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal });
+      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal, identity });
       const { schema, execute, contextFactory, parse, validate } = enveloped;
       const document = parsed(() => parse(payload.query));
       const problems: readonly GraphQLError[] = validate(schema, document);

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Actor } from '../store/index.ts';
+import type { Authenticate } from '../auth/authenticator.ts';
 import { SendBatch } from './batch-sends.ts';
 import { closeCodes } from './close-codes.ts';
 import { type Excess, type Limits, placeOf, type Release } from './limits.ts';
@@ -17,8 +17,7 @@ export interface SocketsOptions extends SocketHooksOptions {
   path: string;
   /** Pages of these origins may open a socket, beside those of the service itself. */
   allowedOrigins: readonly string[];
-  /** For whom the client of a connection acts. */
-  actorOf: (request: IncomingMessage) => Actor;
+  authenticate: Authenticate;
   limits: Limits;
   /** Largest message, in bytes. */
   maxMessageBytes: number;
@@ -94,7 +93,7 @@ export class Sockets {
   }
 
   #begin(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
-    const { limits, actorOf, log } = this.#options;
+    const { limits, authenticate, log } = this.#options;
     const connection = new SocketConnection({ ...this.#options, socket, stream, request, sends: this.#sends });
     const place = this.#takePlace();
     if (typeof place !== 'function') {
@@ -102,7 +101,7 @@ export class Sockets {
       return;
     }
     const onAdmitted = (): void => void this.#strangers.delete(session);
-    const session = new SocketSession({ connection, actor: actorOf(request), limits, place, onAdmitted });
+    const session = new SocketSession({ connection, authenticate, limits, place, onAdmitted, log });
     this.#open.add(session);
     this.#strangers.add(session);
     connection.onClosed(() => {

@@ -42,6 +42,9 @@ export class Subscription implements AsyncIterableIterator<never, undefined>, Wa
   #sent = 0;
   #outlet: Outlet | undefined;
   #over = false;
+  /** What it ended with before anybody waited for its end. */
+  #error: unknown;
+  #whenOver: (() => void) | undefined;
   #end: Promise<Result> | undefined;
   #resolve: (() => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
@@ -67,7 +70,8 @@ export class Subscription implements AsyncIterableIterator<never, undefined>, Wa
     this.#end ??= new Promise<Result>((resolve, reject) => {
       this.#resolve = () => resolve(done);
       this.#reject = reject;
-      if (this.#over) resolve(done);
+      if (this.#over && this.#error !== undefined) reject(this.#error);
+      else if (this.#over) resolve(done);
       else this.more();
     });
     return this.#end;
@@ -77,6 +81,17 @@ export class Subscription implements AsyncIterableIterator<never, undefined>, Wa
   return(): Promise<Result> {
     this.#finish();
     return Promise.resolve(done);
+  }
+
+  /** Breaks it off: nothing more is sent but this error. */
+  fail(error: unknown): void {
+    this.#finish(error);
+  }
+
+  /** Calls back when it is over, or at once where it is. */
+  onEnd(callback: () => void): void {
+    if (this.#over) callback();
+    else this.#whenOver = callback;
   }
 
   [Symbol.asyncIterator](): this {
@@ -146,7 +161,9 @@ export class Subscription implements AsyncIterableIterator<never, undefined>, Wa
     this.#taken = [];
     this.#answers.leave();
     void this.#source.return();
-    if (error === undefined) this.#resolve?.();
-    else this.#reject?.(toClientError(error, this.#place));
+    this.#whenOver?.();
+    if (error !== undefined) this.#error = toClientError(error, this.#place);
+    if (this.#error === undefined) this.#resolve?.();
+    else this.#reject?.(this.#error);
   }
 }

@@ -1,11 +1,13 @@
 import * as resolvers from '../resolvers/assessment.ts';
 import { type Assessment, type AssessmentOptions, isTerminal } from '../store/index.ts';
+import { participants } from './access.ts';
 import { AssessmentAuditConnection } from './audit-trail.ts';
 import { builder } from './builder.ts';
 import { AssessmentSource, AssessmentState, AssessmentType } from './enums.ts';
 import { pageArgs } from './page.ts';
 
 const AssessmentOptionsType = builder.objectRef<AssessmentOptions>('AssessmentOptions').implement({
+  authScopes: participants,
   description: 'How an assessment is to be done; what the request left out has its default.',
   fields: (t) => ({
     includeDetails: t.exposeBoolean('includeDetails', { description: 'Whether the result is to hold details.' }),
@@ -24,6 +26,7 @@ const AssessmentOptionsType = builder.objectRef<AssessmentOptions>('AssessmentOp
 });
 
 const AssessmentClaim = builder.objectRef<Assessment>('AssessmentClaim').implement({
+  authScopes: participants,
   description: 'Who works on an assessment now, and until when. The secret token is never shown.',
   fields: (t) => ({
     workerId: t.string({ description: 'The worker, as it names itself.', resolve: ({ claimedBy }) => claimedBy ?? '' }),
@@ -45,6 +48,7 @@ const durationOf = ({ startedAt, completedAt }: Assessment): number | null =>
 
 // No Prisma object: the plugin would read each row again for every plain field, and show a state newer than the change it belongs to.
 export const AssessmentNode = builder.node(builder.objectRef<Assessment>('Assessment'), {
+  authScopes: participants,
   description: 'One assessment of a server: submitted, worked on, ended; every change is audited.',
   id: { resolve: ({ id }) => id },
   fields: (t) => ({

@@ -1,10 +1,12 @@
 import type { AuditEntry, Connection } from '../store/index.ts';
+import { readers } from './access.ts';
 import { builder } from './builder.ts';
 import { AssessmentState } from './enums.ts';
 import { pageInfoOf } from './page.ts';
 
 // Without `select`: entries are read in batches by the store, and the plugin would read each again for what it selects.
 const AssessmentAuditEntry = builder.prismaNode('AssessmentAuditEntry', {
+  authScopes: readers,
   description: 'One change of one assessment, written by the database in the transaction of the change.',
   id: { field: 'seq' },
   fields: (t) => ({
@@ -23,6 +25,7 @@ const AssessmentAuditEntry = builder.prismaNode('AssessmentAuditEntry', {
 });
 
 const AssessmentAuditEdge = builder.objectRef<{ node: AuditEntry; cursor: string }>('AssessmentAuditEdge').implement({
+  authScopes: readers,
   description: 'An entry of an audit trail and its place there.',
   fields: (t) => ({
     node: t.expose('node', { type: AssessmentAuditEntry, description: 'The entry.' }),
@@ -31,6 +34,7 @@ const AssessmentAuditEdge = builder.objectRef<{ node: AuditEntry; cursor: string
 });
 
 export const AssessmentAuditConnection = builder.objectRef<Connection<AuditEntry>>('AssessmentAuditConnection').implement({
+  authScopes: readers,
   description: 'One page of an audit trail.',
   fields: (t) => ({
     edges: t.field({ type: [AssessmentAuditEdge], description: 'The entries with their cursors.', resolve: ({ items }) => items }),

@@ -7,6 +7,7 @@ import {
   type RefusalError,
   VersionConflictError,
 } from '../store/index.ts';
+import { participants } from './access.ts';
 import { AssessmentNode } from './assessment.ts';
 import { builder } from './builder.ts';
 import { AssessmentState, ErrorCode } from './enums.ts';
@@ -20,6 +21,7 @@ const ErrorInterface = builder.interfaceRef<RefusalError>('Error').implement({
 });
 
 const InvalidField = builder.objectRef<InvalidInputError['fields'][number]>('InvalidField').implement({
+  authScopes: participants,
   description: 'One field of the input that is not as it must be.',
   fields: (t) => ({
     path: t.exposeStringList('path', {
@@ -30,6 +32,7 @@ const InvalidField = builder.objectRef<InvalidInputError['fields'][number]>('Inv
 });
 
 builder.objectType(InvalidInputError, {
+  authScopes: participants,
   name: 'InvalidInputError',
   description: 'The input is wrong, whatever the state of the assessment.',
   interfaces: [ErrorInterface],
@@ -37,6 +40,7 @@ builder.objectType(InvalidInputError, {
 });
 
 builder.objectType(NotFoundError, {
+  authScopes: participants,
   name: 'NotFoundError',
   description: 'There is no such assessment.',
   interfaces: [ErrorInterface],
@@ -44,6 +48,7 @@ builder.objectType(NotFoundError, {
 });
 
 builder.objectType(AlreadyExistsError, {
+  authScopes: participants,
   name: 'AlreadyExistsError',
   description: 'The key is taken by an assessment that was created with another request.',
   interfaces: [ErrorInterface],
@@ -51,6 +56,7 @@ builder.objectType(AlreadyExistsError, {
 });
 
 builder.objectType(InvalidTransitionError, {
+  authScopes: participants,
   name: 'InvalidTransitionError',
   description: 'The lifecycle does not lead from the state it has to the one asked for.',
   interfaces: [ErrorInterface],
@@ -67,6 +73,7 @@ builder.objectType(InvalidTransitionError, {
 });
 
 builder.objectType(VersionConflictError, {
+  authScopes: participants,
   name: 'VersionConflictError',
   description: 'The assessment has changed since the version that was expected.',
   interfaces: [ErrorInterface],
@@ -77,6 +84,7 @@ builder.objectType(VersionConflictError, {
 });
 
 builder.objectType(ClaimLostError, {
+  authScopes: participants,
   name: 'ClaimLostError',
   description: 'The claim token is missing, stale, or not the one that the assessment is held with.',
   interfaces: [ErrorInterface],

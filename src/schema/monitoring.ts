@@ -1,9 +1,11 @@
 import * as resolvers from '../resolvers/monitoring.ts';
 import type { HealthCheck as Check, AssessmentStats as Stats, StatsBucket, HealthStatus as Status } from '../store/index.ts';
+import { readers } from './access.ts';
 import { builder } from './builder.ts';
 import { AssessmentType, HealthState } from './enums.ts';
 
 const AssessmentStatsBucket = builder.objectRef<StatsBucket>('AssessmentStatsBucket').implement({
+  authScopes: readers,
   description: 'One minute of the window.',
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime', description: 'When the minute begins.' }),
@@ -19,6 +21,7 @@ const AssessmentStatsBucket = builder.objectRef<StatsBucket>('AssessmentStatsBuc
 });
 
 const AssessmentStats = builder.objectRef<Stats>('AssessmentStats').implement({
+  authScopes: readers,
   description: 'Counts, times and rates of assessments.',
   fields: (t) => ({
     total: t.exposeInt('total', { description: 'All assessments.' }),
@@ -60,6 +63,7 @@ const AssessmentStats = builder.objectRef<Stats>('AssessmentStats').implement({
 });
 
 const HealthCheck = builder.objectRef<Check>('HealthCheck').implement({
+  authScopes: readers,
   description: 'How one part of the service is doing.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The part: database, bus or migrations.' }),
@@ -70,6 +74,7 @@ const HealthCheck = builder.objectRef<Check>('HealthCheck').implement({
 });
 
 const HealthStatus = builder.objectRef<Status>('HealthStatus').implement({
+  authScopes: readers,
   description: 'How the service is doing.',
   fields: (t) => ({
     status: t.expose('status', { type: HealthState, description: 'The worst of its parts.' }),
@@ -81,6 +86,7 @@ const HealthStatus = builder.objectRef<Status>('HealthStatus').implement({
 
 builder.queryFields((t) => ({
   assessmentStats: t.field({
+    authScopes: readers,
     type: AssessmentStats,
     description: 'Counts of all assessments, and times and rates of those that ended in the window.',
     args: {
@@ -90,5 +96,10 @@ builder.queryFields((t) => ({
     },
     resolve: resolvers.assessmentStats,
   }),
-  health: t.field({ type: HealthStatus, description: 'How the service and its parts are doing.', resolve: resolvers.health }),
+  health: t.field({
+    authScopes: readers,
+    type: HealthStatus,
+    description: 'How the service and its parts are doing.',
+    resolve: resolvers.health,
+  }),
 }));

@@ -9,11 +9,13 @@ import {
   NotFoundError,
   VersionConflictError,
 } from '../store/index.ts';
+import { participants, workers, writers } from './access.ts';
 import { AssessmentNode } from './assessment.ts';
 import { builder } from './builder.ts';
 import * as inputs from './command-inputs.ts';
 
 const CreateAssessmentPayload = builder.objectRef<Created>('CreateAssessmentPayload').implement({
+  authScopes: participants,
   description: 'The assessment that was asked for.',
   fields: (t) => ({
     assessment: t.expose('assessment', { type: AssessmentNode, description: 'The assessment.' }),
@@ -26,6 +28,7 @@ const CreateAssessmentPayload = builder.objectRef<Created>('CreateAssessmentPayl
 /** The payload of a command that gives the assessment as it is after it. */
 const payload = (name: string, description: string) =>
   builder.objectRef<{ assessment: Assessment }>(name).implement({
+    authScopes: participants,
     description,
     fields: (t) => ({ assessment: t.expose('assessment', { type: AssessmentNode, description: 'The assessment as it is now.' }) }),
   });
@@ -64,6 +67,7 @@ builder.mutationType({
     'The commands of the lifecycle. Each is atomic, is audited, and is answered after its COMMIT; a refusal is a member of the result and changes nothing.',
   fields: (t) => ({
     createAssessment: t.field({
+      authScopes: writers,
       type: CreateAssessmentResult,
       description:
         'Creates an assessment, PENDING. Repeating the same request with the same key is harmless: it gives the same assessment.',
@@ -71,6 +75,7 @@ builder.mutationType({
       resolve: resolvers.createAssessment,
     }),
     startProcessing: t.field({
+      authScopes: workers,
       type: StartProcessingPayload,
       description: 'PENDING to PROCESSING, without a claim.',
       errors: { types: changeErrors, union: result('StartProcessingResult') },
@@ -78,18 +83,21 @@ builder.mutationType({
       resolve: resolvers.startProcessing,
     }),
     updateProgress: t.field({
+      authScopes: workers,
       type: UpdateProgressResult,
       description: 'Reports progress while PROCESSING. The same progress and message again changes nothing.',
       args: { input: t.arg({ type: inputs.UpdateProgressInput, required: true, description: 'Which assessment, and how far it is.' }) },
       resolve: resolvers.updateProgress,
     }),
     completeAssessment: t.field({
+      authScopes: workers,
       type: CompleteAssessmentResult,
       description: 'PROCESSING to COMPLETED with the result.',
       args: { input: t.arg({ type: inputs.CompleteAssessmentInput, required: true, description: 'Which assessment, and its result.' }) },
       resolve: resolvers.completeAssessment,
     }),
     failAssessment: t.field({
+      authScopes: workers,
       type: FailAssessmentPayload,
       description: 'PROCESSING to FAILED, or back to PENDING when it is retryable and retries are left.',
       errors: { types: workErrors, union: result('FailAssessmentResult') },
@@ -97,6 +105,7 @@ builder.mutationType({
       resolve: resolvers.failAssessment,
     }),
     cancelAssessment: t.field({
+      authScopes: writers,
       type: CancelAssessmentPayload,
       description: 'PENDING or PROCESSING to CANCELLED, whoever works on it.',
       errors: { types: changeErrors, union: result('CancelAssessmentResult') },
@@ -104,6 +113,7 @@ builder.mutationType({
       resolve: resolvers.cancelAssessment,
     }),
     retryAssessment: t.field({
+      authScopes: writers,
       type: RetryAssessmentPayload,
       description: 'FAILED to PENDING: a new round, at once.',
       errors: { types: changeErrors, union: result('RetryAssessmentResult') },

@@ -1,12 +1,14 @@
 import type { AssessmentConnection as ConnectionShape } from '../resolvers/queries.ts';
 import * as resolvers from '../resolvers/queries.ts';
 import { type Assessment, NotFoundError } from '../store/index.ts';
+import { readers } from './access.ts';
 import { AssessmentNode } from './assessment.ts';
 import { builder } from './builder.ts';
 import { AssessmentFilter, AssessmentOrder } from './inputs.ts';
 import { pageArgs, pageInfoOf } from './page.ts';
 
 const AssessmentEdge = builder.objectRef<{ node: Assessment; cursor: string }>('AssessmentEdge').implement({
+  authScopes: readers,
   description: 'An assessment and its place in a list.',
   fields: (t) => ({
     node: t.expose('node', { type: AssessmentNode, description: 'The assessment.' }),
@@ -15,10 +17,16 @@ const AssessmentEdge = builder.objectRef<{ node: Assessment; cursor: string }>('
 });
 
 const AssessmentConnection = builder.objectRef<ConnectionShape>('AssessmentConnection').implement({
+  authScopes: readers,
   description: 'One page of a list of assessments.',
   fields: (t) => ({
     edges: t.field({ type: [AssessmentEdge], description: 'The assessments with their cursors.', resolve: ({ items }) => items }),
-    nodes: t.field({ type: [AssessmentNode], description: 'The assessments.', resolve: ({ items }) => items.map(({ node }) => node) }),
+    nodes: t.field({
+      authScopes: readers,
+      type: [AssessmentNode],
+      description: 'The assessments.',
+      resolve: ({ items }) => items.map(({ node }) => node),
+    }),
     pageInfo: t.field({ type: builder.pageInfoRef(), description: 'Where this page stands in the list.', resolve: pageInfoOf }),
     totalCount: t.int({
       description: 'How many match in all; counted only when it is selected.',
@@ -28,6 +36,7 @@ const AssessmentConnection = builder.objectRef<ConnectionShape>('AssessmentConne
 });
 
 const WaitForAssessmentPayload = builder.objectRef<{ assessment: Assessment; timedOut: boolean }>('WaitForAssessmentPayload').implement({
+  authScopes: readers,
   description: 'How a wait ended.',
   fields: (t) => ({
     assessment: t.expose('assessment', {
@@ -42,6 +51,7 @@ builder.queryType({
   description: 'Reading. An argument that is wrong is a top-level error with extensions.code BAD_USER_INPUT that names it.',
   fields: (t) => ({
     node: t.field({
+      authScopes: readers,
       type: builder.nodeInterfaceRef(),
       nullable: true,
       description: 'The object with this global ID; null when there is none.',
@@ -56,6 +66,7 @@ builder.queryType({
       resolve: resolvers.nodes,
     }),
     assessment: t.field({
+      authScopes: readers,
       type: AssessmentNode,
       nullable: true,
       description: 'The assessment with this key, as it is now; null when there is none.',
@@ -63,6 +74,7 @@ builder.queryType({
       resolve: resolvers.assessment,
     }),
     assessments: t.field({
+      authScopes: readers,
       type: AssessmentConnection,
       description: 'Assessments that match, page by page; the newest first unless `orderBy` says otherwise.',
       args: {
@@ -76,11 +88,13 @@ builder.queryType({
       resolve: resolvers.assessments,
     }),
     feedCursor: t.string({
+      authScopes: readers,
       description:
         'The cursor of a feed that begins now. Taken before a list is read, an `assessmentFeed` after it brings every change that the list does not show.',
       resolve: resolvers.feedCursor,
     }),
     waitForAssessment: t.field({
+      authScopes: readers,
       type: WaitForAssessmentPayload,
       description: 'Answers as soon as the assessment is terminal, or with `timedOut: true` and the state it has by then.',
       errors: {

@@ -5,6 +5,7 @@ import type {
   HeartbeatResult as Renewed,
   QueueStatus as Status,
 } from '../store/index.ts';
+import { readers, workers } from './access.ts';
 import { AssessmentNode } from './assessment.ts';
 import { builder } from './builder.ts';
 import { AssessmentType } from './enums.ts';
@@ -46,6 +47,7 @@ const ReleaseAssessmentsInput = builder.inputType('ReleaseAssessmentsInput', {
 });
 
 const ClaimedAssessment = builder.objectRef<Claimed>('ClaimedAssessment').implement({
+  authScopes: workers,
   description: 'An assessment that the worker holds now.',
   fields: (t) => ({
     assessment: t.field({ type: AssessmentNode, description: 'The assessment, PROCESSING.', resolve: ({ assessment }) => assessment }),
@@ -55,6 +57,7 @@ const ClaimedAssessment = builder.objectRef<Claimed>('ClaimedAssessment').implem
 });
 
 const ClaimAssessmentsPayload = builder.objectRef<{ claims: Claimed[] }>('ClaimAssessmentsPayload').implement({
+  authScopes: workers,
   description: 'What the worker holds now.',
   fields: (t) => ({
     claims: t.expose('claims', { type: [ClaimedAssessment], description: 'By rank; empty when there was nothing in time.' }),
@@ -62,6 +65,7 @@ const ClaimAssessmentsPayload = builder.objectRef<{ claims: Claimed[] }>('ClaimA
 });
 
 const HeartbeatResult = builder.objectRef<Renewed>('HeartbeatResult').implement({
+  authScopes: workers,
   description: 'What became of one claim.',
   fields: (t) => ({
     claimToken: t.exposeString('claimToken', { description: 'The token.' }),
@@ -78,11 +82,13 @@ const HeartbeatResult = builder.objectRef<Renewed>('HeartbeatResult').implement(
 });
 
 const HeartbeatPayload = builder.objectRef<{ results: Renewed[] }>('HeartbeatPayload').implement({
+  authScopes: workers,
   description: 'What became of the claims.',
   fields: (t) => ({ results: t.expose('results', { type: [HeartbeatResult], description: 'In the order of the tokens.' }) }),
 });
 
 const ReleaseResult = builder.objectRef<Released>('ReleaseResult').implement({
+  authScopes: workers,
   description: 'Whether one claim was given back.',
   fields: (t) => ({
     claimToken: t.exposeString('claimToken', { description: 'The token.' }),
@@ -91,11 +97,13 @@ const ReleaseResult = builder.objectRef<Released>('ReleaseResult').implement({
 });
 
 const ReleaseAssessmentsPayload = builder.objectRef<{ results: Released[] }>('ReleaseAssessmentsPayload').implement({
+  authScopes: workers,
   description: 'What was given back.',
   fields: (t) => ({ results: t.expose('results', { type: [ReleaseResult], description: 'In the order of the tokens.' }) }),
 });
 
 const QueuePriority = builder.objectRef<Status['byPriority'][number]>('QueuePriority').implement({
+  authScopes: readers,
   description: 'What is ready of one priority.',
   fields: (t) => ({
     priority: t.exposeInt('priority', { description: '1 (the most urgent) to 10.' }),
@@ -105,6 +113,7 @@ const QueuePriority = builder.objectRef<Status['byPriority'][number]>('QueuePrio
 });
 
 const QueueWorker = builder.objectRef<Status['workers'][number]>('QueueWorker').implement({
+  authScopes: readers,
   description: 'A worker that holds claims.',
   fields: (t) => ({
     workerId: t.exposeString('workerId', { description: 'The worker, as it names itself.' }),
@@ -114,6 +123,7 @@ const QueueWorker = builder.objectRef<Status['workers'][number]>('QueueWorker').
 });
 
 const QueueStatus = builder.objectRef<Status>('QueueStatus').implement({
+  authScopes: readers,
   description: 'How the queue stands now.',
   fields: (t) => ({
     depth: t.exposeInt('depth', { description: 'All that is PENDING.' }),
@@ -130,6 +140,7 @@ const QueueStatus = builder.objectRef<Status>('QueueStatus').implement({
 
 builder.queryField('queueStatus', (t) =>
   t.field({
+    authScopes: readers,
     type: QueueStatus,
     description: 'How the work queue stands now: what is ready, what waits, who works.',
     resolve: resolvers.queueStatus,
@@ -138,6 +149,7 @@ builder.queryField('queueStatus', (t) =>
 
 builder.mutationFields((t) => ({
   claimAssessments: t.field({
+    authScopes: workers,
     type: ClaimAssessmentsPayload,
     description:
       'Claims what is ready: PENDING to PROCESSING, held by a lease. The most urgent first, the oldest first within a priority; whoever waits long enough overtakes. No two workers get the same.',
@@ -145,12 +157,14 @@ builder.mutationFields((t) => ({
     resolve: resolvers.claimAssessments,
   }),
   heartbeat: t.field({
+    authScopes: workers,
     type: HeartbeatPayload,
     description: 'Renews leases, many at once, and says for each whether it is still held.',
     args: { input: t.arg({ type: HeartbeatInput, required: true, description: 'The claims that are still worked on.' }) },
     resolve: resolvers.heartbeat,
   }),
   releaseAssessments: t.field({
+    authScopes: workers,
     type: ReleaseAssessmentsPayload,
     description: 'Gives claims back: PROCESSING to PENDING at once, no retry is counted.',
     args: { input: t.arg({ type: ReleaseAssessmentsInput, required: true, description: 'The claims to give back.' }) },

@@ -1,11 +1,13 @@
 import * as resolvers from '../resolvers/subscriptions.ts';
 import type { AssessmentUpdate as Update } from '../store/index.ts';
+import { readers } from './access.ts';
 import { AssessmentNode } from './assessment.ts';
 import { builder } from './builder.ts';
 import { AssessmentState, AssessmentUpdateKind } from './enums.ts';
 import { AssessmentFilter } from './inputs.ts';
 
 const AssessmentUpdate = builder.objectRef<Update>('AssessmentUpdate').implement({
+  authScopes: readers,
   description: 'One change of an assessment, with the assessment as it was after it.',
   fields: (t) => ({
     kind: t.expose('kind', { type: AssessmentUpdateKind, description: 'What the change was.' }),
@@ -28,6 +30,7 @@ builder.subscriptionType({
   description: 'Changes as they happen, over graphql-transport-ws on the same path, or as server-sent events.',
   fields: (t) => ({
     assessmentUpdated: t.field({
+      authScopes: readers,
       type: AssessmentUpdate,
       description:
         'One assessment, for waiting. First the state it has now (SNAPSHOT; left out when `afterVersion` is already that version), then later versions in order. ' +
@@ -43,6 +46,7 @@ builder.subscriptionType({
       resolve: (update: Update) => update,
     }),
     assessmentFeed: t.field({
+      authScopes: readers,
       type: AssessmentUpdate,
       description:
         'Many assessments, for dashboards: every change that matches `where`, in commit order, each exactly once, with the assessment as it was at that version. ' +

@@ -75,7 +75,7 @@ describe('a socket that is closed', () => {
     [1009, 'SOCKET_1009'],
     [4400, 'SOCKET_4400'],
     [4401, 'UNAUTHENTICATED'],
-    [4403, 'FORBIDDEN'],
+    [4403, 'UNAUTHENTICATED'],
     [4406, 'SOCKET_4406'],
     [4409, 'SOCKET_4409'],
     [4429, 'SOCKET_4429'],

@@ -14,8 +14,7 @@ export interface Installation {
 }
 
 const settings = {
-  NODE_ENV: 'production',
-  ALLOW_UNAUTHENTICATED: 'true',
+  NODE_ENV: 'development',
   LOG_LEVEL: 'info',
   // So short that some of the stalls are found.
   SLOW_CLIENT_MS: '8000',

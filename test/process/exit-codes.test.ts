@@ -86,9 +86,13 @@ test('a bad configuration: 10, naming every variable at once', async () => {
   expect(named.toSorted()).toEqual(Object.keys(bad).toSorted());
 });
 
-test.each([{ NODE_ENV: 'production' }, { HOST: '0.0.0.0' }])('%o without ALLOW_UNAUTHENTICATED: 10', async (environment) => {
+test.each([
+  [{ NODE_ENV: 'production' }, /no authentication \(AUTH_JWT_SECRET or AUTH_JWKS_URL\)/],
+  [{ NODE_ENV: 'production', ALLOW_UNAUTHENTICATED: 'true' }, /no authentication/],
+  [{ HOST: '0.0.0.0' }, /no authentication.*ALLOW_UNAUTHENTICATED=true/],
+])('%o without authentication: 10', async (environment, why) => {
   const end = await startService({ ...environment, DATABASE_URL: database.url }).ended();
-  expectFailure(end, exitCodes.CONFIG_INVALID, /no authentication.*ALLOW_UNAUTHENTICATED=true/);
+  expectFailure(end, exitCodes.CONFIG_INVALID, why);
 });
 
 test('a database that cannot be reached: 13 after some patience, naming it but no password', async () => {

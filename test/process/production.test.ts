@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endServices, type ServiceProcess, sendTo, startService } from '../support/service-process.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { authorizationOf, testSecret } from '../support/tokens.ts';
 
 let database: TestDatabase;
 let service: ServiceProcess;
 let url: string;
 beforeAll(async () => {
   database = await createTestDatabase();
-  service = startService({ NODE_ENV: 'production', ALLOW_UNAUTHENTICATED: 'true', DATABASE_URL: database.url });
+  service = startService({ NODE_ENV: 'production', AUTH_JWT_SECRET: testSecret, DATABASE_URL: database.url });
   url = await service.ready();
 });
 afterAll(async () => {
@@ -20,7 +21,7 @@ test('in production it does not show GraphiQL, nor tells a fault to the client',
   expect(await page.text()).not.toMatch(/graphiql/i);
   const psql = await database.connect();
   await psql.query('alter table assessment_states rename column message to secret');
-  const answer = await sendTo(url, '{ assessments { nodes { id } } }');
+  const answer = await sendTo(url, '{ assessments { nodes { id } } }', {}, await authorizationOf());
   expect(answer).toMatchObject({ data: null, errors: [{ extensions: { code: 'INTERNAL', requestId: expect.any(String) } }] });
   expect(JSON.stringify(answer)).not.toContain('secret');
 });

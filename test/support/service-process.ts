@@ -108,8 +108,9 @@ export async function sendTo<Data = Record<string, unknown>>(
   url: string,
   query: string,
   variables: Record<string, unknown> = {},
+  given: Record<string, string> = {},
 ): Promise<{ data: Data; errors?: { message: string }[] }> {
-  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  const headers = { 'content-type': 'application/json', accept: 'application/json', ...given };
   const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
   return (await response.json()) as { data: Data; errors?: { message: string }[] };
 }

@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig, variables } from '../../src/config.ts';
 import { exitCodes, StartupError } from '../../src/startup-error.ts';
 
+const secret = 'x'.repeat(40);
+const issuer = { AUTH_ISSUER: 'https://id.example', AUTH_AUDIENCE: 'assessment-store' };
+
 function refusal(environment: NodeJS.ProcessEnv): StartupError {
   try {
     parseConfig(environment);
@@ -47,19 +50,51 @@ describe('the configuration', () => {
     expect(refusal({ DATABASE_URL: 'mysql://me:secret@db' }).message).not.toContain('secret');
   });
 
-  test('refuses to be open to the network, or in production, unless that is said in so many words', () => {
+  test('refuses to be open to the network, unless that is said in so many words, or there is authentication', () => {
     const open = { ALLOW_UNAUTHENTICATED: 'true' };
-    for (const environment of [
-      { NODE_ENV: 'production' },
-      { HOST: '0.0.0.0' },
-      { HOST: '::' },
-      { HOST: '192.168.1.5' },
-      { HOST: 'example.com' },
-    ]) {
+    for (const environment of [{ HOST: '0.0.0.0' }, { HOST: '::' }, { HOST: '192.168.1.5' }, { HOST: 'example.com' }]) {
       expect(refusal(environment).message).toContain('ALLOW_UNAUTHENTICATED=true');
       expect(parseConfig({ ...environment, ...open })).toMatchObject(environment);
+      expect(parseConfig({ ...environment, AUTH_JWT_SECRET: secret })).toMatchObject(environment);
     }
     for (const HOST of ['127.0.0.1', '127.0.0.2', '::1', 'localhost']) expect(parseConfig({ HOST }).HOST).toBe(HOST);
+  });
+
+  test('refuses production without authentication, whatever else is said', () => {
+    for (const environment of [{}, { ALLOW_UNAUTHENTICATED: 'true' }, { HOST: '127.0.0.1' }])
+      expect(refusal({ NODE_ENV: 'production', ...environment }).message).toContain('there is no authentication');
+    for (const keys of [{ AUTH_JWT_SECRET: secret }, { AUTH_JWKS_URL: 'https://id.example/jwks', ...issuer }])
+      expect(parseConfig({ NODE_ENV: 'production', HOST: '0.0.0.0', ...keys })).toMatchObject(keys);
+  });
+
+  test.each([
+    ['a secret that is too short', { AUTH_JWT_SECRET: 'x'.repeat(31) }, 'AUTH_JWT_SECRET must be at least 32 bytes long'],
+    [
+      'one too short for its digest',
+      { AUTH_JWT_SECRET: secret, AUTH_ALGORITHMS: 'HS256,HS512' },
+      'at least 64 bytes long for HS256, HS512',
+    ],
+    ['a secret and keys', { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL: 'https://id.example/jwks', ...issuer }, 'must not both be set'],
+    ['keys without an issuer', { AUTH_JWKS_URL: 'https://id.example/jwks', AUTH_AUDIENCE: 'a' }, 'AUTH_ISSUER must be set'],
+    ['keys without an audience', { AUTH_JWKS_URL: 'https://id.example/jwks', AUTH_ISSUER: 'a' }, 'AUTH_AUDIENCE must be set'],
+    [
+      'keys for a secret',
+      { AUTH_JWKS_URL: 'https://id.example/jwks', ...issuer, AUTH_ALGORITHMS: 'RS256,HS256' },
+      'AUTH_ALGORITHMS must be of RS256',
+    ],
+    ['a secret for keys', { AUTH_JWT_SECRET: secret, AUTH_ALGORITHMS: 'RS256' }, 'AUTH_ALGORITHMS must be of HS256'],
+    ['no signature', { AUTH_JWT_SECRET: secret, AUTH_ALGORITHMS: 'HS256,none' }, 'AUTH_ALGORITHMS must be of HS256'],
+    [
+      'no signature with keys',
+      { AUTH_JWKS_URL: 'https://id.example/jwks', ...issuer, AUTH_ALGORITHMS: 'none' },
+      'AUTH_ALGORITHMS must be of RS256',
+    ],
+    ['keys in the clear', { NODE_ENV: 'production', AUTH_JWKS_URL: 'http://id.example/jwks', ...issuer }, 'must begin with https://'],
+    ['an address that is none', { AUTH_JWKS_URL: 'file:///keys' }, 'AUTH_JWKS_URL must be a URL that begins with https://'],
+  ])('of tokens refuses %s, and shows no secret', (_, environment, why) => {
+    const { message } = refusal(environment);
+    expect(message).toContain(why);
+    expect(message).not.toContain('xxxx');
   });
 
   test('refuses a cap on retries that is below their base', () => {

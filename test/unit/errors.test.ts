@@ -62,6 +62,7 @@ test('docs/errors.md has a row for every code, and for none that is not there', 
     ...store.errorCodes,
     ...['TIMEOUT', 'OVERLOADED', 'RATE_LIMITED', new store.CursorExpiredError().code],
     ...(await codesIn('src/http/', /(?:code: |\?\? )'([A-Z_]+)'/g)),
+    ...(await codesIn('src/auth/', /code: '([A-Z_]+)'/g)),
     ...(await codesIn('prisma/migrations/', /ERRCODE = '(AS\d{3})'/g)),
     ...codesOfTheLibraries,
   ]);

@@ -98,6 +98,16 @@ describe('the layers', () => {
     );
   });
 
+  test('tokens are a matter of their own: of the service, who asks needs no more than the name of an actor', () => {
+    const auth = inLayer('auth');
+    expect(auth.length).toBeGreaterThan(5);
+    expect(offences(auth, ({ from }) => isDatabase(from) || (isGraphql(from) && from !== 'graphql'))).toEqual([]);
+    expect(
+      offences(auth, ({ from, typeOnly }) => isOurs(from) && !from.startsWith('auth/') && !(typeOnly && from === 'store/index.ts')),
+    ).toEqual([]);
+    expect(offences(sources, ({ from }) => from === 'jose').filter((line) => !line.startsWith('auth/'))).toEqual([]);
+  });
+
   test('only what runs the service imports the app, and nobody imports main', () => {
     expect(offences(sources, ({ from }) => from === 'app.ts')).toEqual(['run-service.ts imports app.ts', 'server.ts imports app.ts']);
     expect(offences(sources, ({ from }) => from === 'main.ts')).toEqual([]);
