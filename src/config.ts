@@ -54,6 +54,17 @@ export const variables = z.object({
   MAX_OPERATIONS: whole(1, 10_000_000).default(100_000),
   MAX_OPERATIONS_PER_SUBJECT: whole(1, 10_000_000).default(100_000),
   MAX_OPERATIONS_PER_SOCKET: whole(1, 1_000_000).default(5_000),
+  MAX_DOCUMENT_TOKENS: whole(100, 1_000_000).default(20_000),
+  MAX_DOCUMENT_DEPTH: whole(1, 200).default(20),
+  MAX_DOCUMENT_ALIASES: whole(0, 100_000).default(200),
+  MAX_DOCUMENT_DIRECTIVES: whole(0, 100_000).default(100),
+  MAX_DOCUMENT_ROOT_FIELDS: whole(1, 100_000).default(100),
+  MAX_OPERATION_COST: whole(1, 1_000_000_000).default(50_000),
+  RATE_LIMIT_QUERIES: whole(0, 100_000_000).default(0),
+  RATE_LIMIT_MUTATIONS: whole(0, 100_000_000).default(0),
+  RATE_LIMIT_SUBSCRIPTIONS: whole(0, 100_000_000).default(0),
+  TRUSTED_DOCUMENTS: z.string().optional(),
+  TRUSTED_DOCUMENTS_ONLY: flag.default(false),
   MAX_UNREAD_BYTES: whole(65_536, 1024 * 1024 * 1024).default(64 * 1024 * 1024),
   SOCKET_INIT_MS: whole(100, 600 * second).default(10 * second),
   KEEPALIVE_MS: whole(100, 600 * second).default(12 * second),
@@ -162,10 +173,13 @@ const invalid = (problems: string[]): StartupError =>
 
 const shown = (name: string, value: string | undefined): string =>
   value === undefined || value.includes('@') || name === 'AUTH_JWT_SECRET' ? '' : `, not "${value}"`;
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+/** Whether only this machine can reach an address. */
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 function contradictions(config: Config): string[] {
   const problems = [...openings(config), ...contradictoryKeys(config)];
+  if (config.TRUSTED_DOCUMENTS_ONLY && config.TRUSTED_DOCUMENTS === undefined)
+    problems.push('TRUSTED_DOCUMENTS_ONLY needs TRUSTED_DOCUMENTS: otherwise no document would be taken');
   if (config.RETRY_CAP_MS < config.RETRY_BASE_MS) problems.push('RETRY_CAP_MS must not be less than RETRY_BASE_MS');
   return problems;
 }

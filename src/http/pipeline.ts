@@ -1,15 +1,25 @@
 import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import type { Identity } from '../auth/identity.ts';
 import type { Context } from '../context.ts';
+import type { Admission } from './admission.ts';
 import { toClientError, withClientErrors } from './client-errors.ts';
-import { parseWithinLimits } from './document-limits.ts';
+import { checkCost, wantsCost, withCost } from './cost-limit.ts';
+import type { Documents } from './documents.ts';
 import { EventOutlet } from './event-outlet.ts';
 import { checkInputNesting } from './input-nesting.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 import { subscribe } from './subscribe.ts';
 import { Subscription } from './subscription.ts';
+import { discreetRules, findProblems } from './validation.ts';
 
 export interface OperationPipelineOptions {
+  admission: Admission;
+  documents: Documents;
+  /** Most that an operation may cost. */
+  maxCost: number;
+  /** Whether the schema is kept from somebody. */
+  isStranger: (identity: Identity | undefined) => boolean;
   answers: SharedAnswers;
   /** After so long without an event there is a comment in a stream of events, in milliseconds. */
   keepAliveMs: number;
@@ -19,22 +29,37 @@ export interface OperationPipelineOptions {
  * What every operation goes through over HTTP and server-sent events: a bounded document, and errors as clients may see them. Subscriptions
  * go their own way, past the streams of the library: their answers are shared with those over WebSocket.
  */
-export function operationPipeline({ answers, keepAliveMs }: OperationPipelineOptions): Plugin<Context> {
+export function operationPipeline(options: OperationPipelineOptions): Plugin<Context> {
+  const { admission, documents, maxCost, isStranger, answers, keepAliveMs } = options;
   const subscriptions = new WeakMap<Request, Opened>();
   return {
+    // Of HTTP alone; sockets ask the admission by themselves.
+    onParams({ params, setParams, request, context }) {
+      const named = { documentId: idInAddress(request), ...params };
+      const query = admission.admit(named, (context as Partial<Context>).identity);
+      if (query !== undefined && query !== params.query) setParams({ ...params, query });
+    },
     onParse({ setParseFn }) {
-      setParseFn(parseWithinLimits);
+      setParseFn(documents.parse);
+    },
+    onValidate({ context, addValidationRule, setValidationFn }) {
+      setValidationFn(findProblems);
+      if (isStranger((context as Partial<Context>).identity)) discreetRules.forEach(addValidationRule);
     },
     onExecute({ args }) {
       checkInputNesting(args.schema, args.document, args.variableValues ?? {});
+      const cost = checkCost(args, maxCost);
+      const { params } = args.contextValue as { params?: { extensions?: unknown } };
       return {
         onExecuteDone({ result, setResult }) {
-          if (!(Symbol.asyncIterator in Object(result))) setResult(withClientErrors(result as ExecutionResult, args.contextValue));
+          if (Symbol.asyncIterator in Object(result)) return;
+          const shown = withClientErrors(result as ExecutionResult, args.contextValue);
+          setResult(wantsCost(params?.extensions) ? withCost(shown, cost) : shown);
         },
       };
     },
     onSubscribe({ args, setSubscribeFn }) {
-      setSubscribeFn((own) => subscribe(own, answers));
+      setSubscribeFn((own) => subscribe(own, answers, maxCost));
       return {
         onSubscribeError({ error, setError }) {
           setError(toClientError(error, args.contextValue));
@@ -54,6 +79,10 @@ export function operationPipeline({ answers, keepAliveMs }: OperationPipelineOpt
     },
   };
 }
+
+/** The library takes only what it knows from the address of a GET. */
+const idInAddress = ({ method, url }: Request): string | undefined =>
+  method === 'GET' && url.includes('documentId=') ? (new URL(url).searchParams.get('documentId') ?? undefined) : undefined;
 
 interface Opened {
   subscription: Subscription;

@@ -14,6 +14,8 @@ import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
 import { type Excess, type Limits, retryAfterMs, strangers, tooManyOperations } from './limits.ts';
+import { type OwnHosts, strangeHost } from './own-hosts.ts';
+import { setProtectiveHeaders } from './protective-headers.ts';
 import { ReadinessWatch } from './readiness-watch.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { Sockets } from './sockets.ts';
@@ -28,6 +30,7 @@ export interface HttpServerOptions {
   maxRequestBytes: number;
   /** A request that its client neither goes on to send, nor to take the answer of, for so many milliseconds is cut off. */
   slowClientMs: number;
+  isOwnHost: OwnHosts;
   log: Logger;
 }
 
@@ -42,12 +45,6 @@ export interface Service {
   health: () => Promise<HealthStatus>;
 }
 
-/** On every answer: no guessing of content types, no framing by other sites, no address given away by links. */
-const protectiveHeaders = [
-  ['x-content-type-options', 'nosniff'],
-  ['x-frame-options', 'DENY'],
-  ['referrer-policy', 'no-referrer'],
-] as const;
 /** Longer than load balancers keep a connection that they do not use (60 s): closed here first, it may be lost with a request on it. */
 const keepAliveMs = 65_000;
 /** For a whole request, in milliseconds; for its headers `slowClientMs` are enough. */
@@ -89,6 +86,7 @@ export class HttpServer {
     this.#server.on('upgrade', (request, socket, head) => {
       if (this.#service === undefined || this.#phase !== 'serving')
         refuseUpgrade(socket, 503, 'The service takes no sockets now', { 'retry-after': '1' });
+      else if (!options.isOwnHost(request.headers.host)) refuseUpgrade(socket, 421, strangeHost);
       else this.#service.sockets.upgrade(request, socket, head);
     });
   }
@@ -162,7 +160,7 @@ export class HttpServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    for (const [name, value] of protectiveHeaders) response.setHeader(name, value);
+    setProtectiveHeaders(request, response);
     const [path] = (request.url ?? '/').split('?', 1);
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') this.#readiness.asked();
@@ -175,6 +173,7 @@ export class HttpServer {
       return this.#phase === 'draining' ? this.#answerNotReady(response) : answerReady(response, await this.#service.health());
     if (path !== this.#options.path)
       return answerJson(response, 404, { error: `Nothing is at ${path}.`, paths: [this.#options.path, '/health/live', '/health/ready'] });
+    if (!this.#options.isOwnHost(request.headers.host)) return answerJson(response, 421, { error: strangeHost }, { connection: 'close' });
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);

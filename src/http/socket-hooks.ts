@@ -3,6 +3,7 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import type { ConnectionInitMessage, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
+import type { Admission } from './admission.ts';
 import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import type { SharedAnswers } from './shared-answers.ts';
@@ -16,6 +17,9 @@ import { Subscription } from './subscription.ts';
 
 export interface SocketHooksOptions {
   pipeline: GraphQLPipeline;
+  admission: Admission;
+  /** Most that a subscription may cost. */
+  maxCost: number;
   /** The answers of subscriptions. */
   answers: SharedAnswers;
   /** How long a client may take to send `connection_init`, in milliseconds. */
@@ -49,7 +53,7 @@ export function socketHooks(options: SocketHooksOptions): SocketHooks {
     },
     subscribe: async (args) => {
       const { id, connection, operation } = enveloped(args);
-      const begun = await operation.during(() => answered(args, () => subscribe(args, options.answers)));
+      const begun = await operation.during(() => answered(args, () => subscribe(args, options.answers, options.maxCost)));
       if (!(begun instanceof Subscription)) return operation.hold(requestErrorAsStream(begun));
       begun.deliverTo(new SocketOutlet(connection, id));
       return operation.hold(begun);
@@ -75,15 +79,16 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
   }
 }
 
-async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, log }: SocketHooksOptions) {
+async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, admission, log }: SocketHooksOptions) {
   const place = { requestId: randomUUID(), log };
   try {
     const identity = session.identity();
     const operation = session.operations.begin(id, payload, identity.caller);
     return await operation.during(async () => {
-      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal, identity });
+      const query = admission.admit(payload, identity) ?? ''; // without a document: refused as one that is empty
+      const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal, identity, params: payload });
       const { schema, execute, contextFactory, parse, validate } = enveloped;
-      const document = parsed(() => parse(payload.query));
+      const document = parse(query);
       const problems: readonly GraphQLError[] = validate(schema, document);
       if (problems.length > 0) throw problems.map((problem) => withCode(problem, 'GRAPHQL_VALIDATION_FAILED'));
       const { operationName, variables: variableValues } = payload;
@@ -97,15 +102,6 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
     session.operations.forget(id, payload);
     const problems = Array.isArray(error) ? (error as readonly unknown[]) : [error];
     return problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
-  }
-}
-
-// Over HTTP, the codes of both kinds of bad documents come from graphql-yoga.
-function parsed<Document>(parse: () => Document): Document {
-  try {
-    return parse();
-  } catch (error) {
-    throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error;
   }
 }
 

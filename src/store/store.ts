@@ -118,7 +118,10 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     hub.start();
     indexer.start();
     queue.start();
-    return new AssessmentStore(options, { db, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll });
+    return new AssessmentStore(
+      { ...options, redisPrefix: prefix },
+      { db, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll },
+    );
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -395,6 +398,11 @@ export class AssessmentStore {
     this.#parts.feedLog.endFeeds();
     this.#parts.queue.endWaits();
     this.#cleanup.stop();
+  }
+
+  /** Begins every name in Redis; undefined without Redis. */
+  get redisPrefix(): string | undefined {
+    return this.#options.redisPrefix;
   }
 
   /** The pool, for Prisma's own queries. */
