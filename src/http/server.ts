@@ -6,6 +6,7 @@ import type { Authenticate } from '../auth/authenticator.ts';
 import type { Identity } from '../auth/identity.ts';
 import { StartupError } from '../startup-error.ts';
 import type { HealthStatus, Logger } from '../store/index.ts';
+import { checkAddress } from './address-parameters.ts';
 import { allowOrigin } from './allow-origin.ts';
 import { withoutHttpStatus } from './client-errors.ts';
 import { drain } from './drain.ts';
@@ -188,6 +189,7 @@ export class HttpServer {
     response.once('close', place);
     cutOffWhenStuck(request, response, this.#options.slowClientMs);
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
+    else checkAddress(request);
     await pipeline(request, response, { requestId, identity });
   }
 

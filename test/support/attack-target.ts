@@ -3,9 +3,9 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import type { Config } from '../../src/config.ts';
 import { eventually } from './eventually.ts';
-import { openRawSocket } from './raw-socket.ts';
 import { startTestApp, type TestApp } from './test-app.ts';
 import { actor } from './test-store.ts';
+import { type Sent, transports } from './transports.ts';
 
 /** What caches and noise may take, in bytes: far less than any of the attacks sends. */
 const noiseBytes = 60_000_000;
@@ -22,16 +22,19 @@ export interface AttackTarget extends TestApp {
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Starts a service with one assessment, `there`, and a development log; it stops with `stop()`. */
-export async function startAttackTarget(config: Partial<Config> = {}): Promise<AttackTarget> {
+/**
+ * Starts a service with one assessment, `there`; it stops with `stop()`.
+ * @param normal a request for the state of that assessment, which the service has to answer whatever happens
+ */
+export async function startAttackTarget(config: Partial<Config> = {}, normal: Sent = stateOfThere): Promise<AttackTarget> {
   const service = await startTestApp(config);
   await service.app.store.createAssessment({ assessmentId: 'there', type: 'HEALTH' }, actor);
-  await answersNormally(service);
+  await answersNormally(service, normal);
   const before = bytesInUse(service);
   return {
     ...service,
     expectUnharmed: async () => {
-      await answersNormally(service);
+      await answersNormally(service, normal);
       expect(faultsIn(service)).toEqual([]);
       await eventually('nothing is left open', () => service.app.store.watching === 0 && service.app.store.feeding === 0);
       await eventually('the memory is what it was', () => bytesInUse(service) - before < noiseBytes, 30_000);
@@ -39,15 +42,11 @@ export async function startAttackTarget(config: Partial<Config> = {}): Promise<A
   };
 }
 
-async function answersNormally(service: TestApp): Promise<void> {
-  const query = '{ assessment(assessmentId: "there") { state } }';
-  const answer = { assessment: { state: 'PENDING' } };
-  expect((await service.send(query)).data).toEqual(answer);
-  const raw = await openRawSocket(service.url);
-  raw.subscribe('1', query);
-  expect((await raw.received('1', 'next')).payload).toEqual({ data: answer });
-  raw.socket.close();
-  await raw.closed;
+const stateOfThere: Sent = { query: '{ assessment(assessmentId: "there") { state } }' };
+
+async function answersNormally({ url }: TestApp, normal: Sent): Promise<void> {
+  for (const way of ['over HTTP', 'over WebSocket'])
+    expect(await transports[way]?.(url, normal)).toMatchObject({ data: { assessment: { state: 'PENDING' } } });
 }
 
 const faultsIn = ({ logged }: TestApp): unknown[] =>
