@@ -15,6 +15,8 @@ export interface RedisTalliesOptions {
 
 /** How long what is counted waits until others are told, in milliseconds: so long they may let more in than the rate. */
 const tellMs = 100;
+/** The same while Redis is away. */
+const tellAgainMs = 1_000;
 /** A Redis that has not answered for so long is as good as away, in milliseconds. */
 const patienceMs = 2_000;
 
@@ -26,6 +28,7 @@ export class RedisTallies implements SharedTallies {
   readonly #untold = new Set<Tally>();
   #timer: NodeJS.Timeout | undefined;
   #away = false;
+  #stopped = false;
 
   constructor({ url, prefix, rates, log }: RedisTalliesOptions) {
     this.#log = log;
@@ -53,16 +56,17 @@ export class RedisTallies implements SharedTallies {
 
   /** Idempotent. What has not been told is let go of. */
   stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     this.#untold.clear();
-    this.#away = true; // nothing more is said of it
     this.#redis.disconnect();
     return Promise.resolve();
   }
 
   note(tally: Tally): void {
+    if (this.#stopped) return;
     this.#untold.add(tally);
-    this.#timer ??= setTimeout(() => void this.runOnce(), tellMs).unref();
+    this.#timer ??= setTimeout(() => void this.runOnce(), this.#away ? tellAgainMs : tellMs).unref();
   }
 
   /** Tells what waits to be told, all at once. Never throws. */
@@ -84,13 +88,14 @@ export class RedisTallies implements SharedTallies {
       tally.endsAt = performance.now() + msBeforeNext;
       this.#noteAnswer();
     } catch (error) {
-      tally.untold += told; // with the next that is counted
+      tally.untold += told;
       this.#noteFailure(error);
+      this.note(tally);
     }
   }
 
   #noteFailure(error: unknown): void {
-    if (this.#away) return;
+    if (this.#away || this.#stopped) return;
     this.#away = true;
     this.#log.warn({ err: error }, 'Redis is away or slow: this instance limits rates by what it sees itself');
   }

@@ -8,14 +8,17 @@ beforeAll(async () => {
 });
 afterAll(() => target.stop());
 
-/** Sends bytes as they are, and gives all that comes back until the service closes. */
+/** Sends bytes as they are, and gives what comes back, until the service closes or an answer in chunks has ended. */
 async function exchange(text: string): Promise<string> {
   const { hostname, port } = new URL(target.url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
   socket.write(text, 'latin1');
   let answer = '';
-  for await (const piece of socket) answer += String(piece);
+  for await (const piece of socket) {
+    answer += String(piece);
+    if (answer.endsWith('\r\n0\r\n\r\n')) break;
+  }
   return answer;
 }
 

@@ -1,9 +1,12 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Config } from '../../src/config.ts';
 import { eventually } from '../support/eventually.ts';
+import { noOwnRedis } from '../support/no-own-redis.ts';
+import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
 import { openRawSocket } from '../support/raw-socket.ts';
 import { startTestApp, type TestApp } from '../support/test-app.ts';
-import { createTestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { authorizationOf, withTokens } from '../support/tokens.ts';
 import { type Reply, transports } from '../support/transports.ts';
 
@@ -18,9 +21,10 @@ const start = async (...args: Parameters<typeof startTestApp>): Promise<TestApp>
   services.push(service);
   return service;
 };
-afterEach(async () => {
+async function stopAll(): Promise<void> {
   for (const service of services.splice(0)) await service.stop();
-});
+}
+afterEach(stopAll);
 
 let ada: { authorization: string };
 let bob: { authorization: string };
@@ -103,26 +107,70 @@ test('without rates there is no limit, and nobody is counted', async () => {
   for (let number = 0; number < 500; number++) expect((await service.send(query.query)).status).toBe(200);
 });
 
-describe.skipIf(process.env['REDIS_URL'] === undefined)('with Redis', () => {
-  const refusedBy = async ({ url }: TestApp): Promise<boolean> => isRefused((await transports['over HTTP']?.(url, mutation, ada)) ?? {});
-
-  test('instances count together', async () => {
-    const database = await createTestDatabase();
-    const shared = { ...limited, RATE_LIMIT_MUTATIONS: 50, REDIS_URL: process.env['REDIS_URL'] };
-    const [one, two] = [await start(shared, database), await start(shared, database)];
-    try {
-      for (let number = 0; number < 50; number++) expect(await refusedBy(one)).toBe(false);
-      await eventually('the other has heard of it', () => refusedBy(two));
-      expect(await refusedBy(one)).toBe(true);
-    } finally {
-      for (const service of services.splice(0)) await service.stop();
-      await database.drop();
-    }
+describe.skipIf(noOwnRedis)('with Redis', () => {
+  const most = 50;
+  let redis: OwnRedis;
+  let database: TestDatabase;
+  let one: TestApp;
+  let two: TestApp;
+  beforeEach(async () => {
+    redis = await startOwnRedis();
+    database = await createTestDatabase();
+    const shared = { ...limited, RATE_LIMIT_MUTATIONS: most, REDIS_URL: redis.url };
+    one = await start(shared, database);
+    two = await start(shared, database);
+  });
+  afterEach(async () => {
+    await stopAll();
+    await redis.kill();
+    await database.drop();
   });
 
-  test('while it is away, each counts for itself, and nothing else is refused', async () => {
-    const service = await start({ ...limited, REDIS_URL: 'redis://127.0.0.1:1' });
-    for (let number = 0; number < 3; number++) expect(await refusedBy(service)).toBe(false);
-    expect(await refusedBy(service)).toBe(true);
+  const send = async ({ url }: TestApp): Promise<Reply> => (await transports['over HTTP']?.(url, mutation, ada)) ?? {};
+  /** Sends so many, and gives how many of them were refused; each of the others has to be done. */
+  async function refusedOf(service: TestApp, count: number): Promise<number> {
+    const replies = await Promise.all(Array.from({ length: count }, () => send(service)));
+    for (const reply of replies) if (!isRefused(reply)) expect(reply.data).toEqual({ cancelAssessment: { __typename: 'NotFoundError' } });
+    return replies.filter(isRefused).length;
+  }
+
+  async function countInRedis(): Promise<number> {
+    const reader = new Redis(redis.url);
+    try {
+      const [key = ''] = await reader.keys('*:rate:mutation:*');
+      return Number(await reader.get(key));
+    } finally {
+      reader.disconnect();
+    }
+  }
+
+  test('instances count together', async () => {
+    expect(await refusedOf(one, most)).toBe(0);
+    await eventually('the other has heard of it', async () => isRefused(await send(two)));
+    expect(await refusedOf(one, 10)).toBe(10);
+  });
+
+  test('while it is away, each counts for itself, and nothing fails; when it is back, they count together again', async () => {
+    expect(await refusedOf(one, 5)).toBe(0);
+    await redis.kill();
+    expect(await refusedOf(one, most)).toBe(5);
+    expect(await refusedOf(two, 20)).toBe(0);
+    await redis.start();
+    await eventually('both have told what they counted meanwhile', async () => (await countInRedis()) >= most + 15);
+    let done = 0;
+    await eventually('they know of each other', async () => {
+      const isOver = isRefused(await send(two));
+      if (!isOver) done += 1;
+      return isOver;
+    });
+    expect(done).toBeLessThan(most - 20);
+  });
+
+  test('while it hangs, nobody waits for it', async () => {
+    expect(await refusedOf(one, 5)).toBe(0);
+    redis.signal('SIGSTOP');
+    expect(await refusedOf(one, most)).toBe(5);
+    expect(await refusedOf(two, most + 10)).toBeGreaterThanOrEqual(10);
+    redis.signal('SIGCONT');
   });
 });

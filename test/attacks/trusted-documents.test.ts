@@ -67,7 +67,7 @@ const attempts: Record<string, Sent> = {
   nothing: {},
 };
 
-describe.each(Object.entries(transports))('%s', (way, send) => {
+describe.each(Object.entries(transports))('%s', (_way, send) => {
   test.each(Object.entries(attempts))('where only known documents are taken, %s is refused', async (_, sent) => {
     const reply = await send(strict.url, sent);
     expect(reply.data ?? null).toBeNull();
@@ -89,12 +89,13 @@ describe.each(Object.entries(transports))('%s', (way, send) => {
     expect(codesOf(await send(lenient.url, { ...freeText, documentId: 'read' }))).toEqual(['BAD_REQUEST']);
     await lenient.expectUnharmed();
   });
+});
 
-  test.runIf(way !== 'over HTTP')('a known subscription is run', async () => {
-    expect(await send(strict.url, { documentId: 'watch', variables })).toMatchObject({ data: { assessmentUpdated: { kind: 'SNAPSHOT' } } });
-    expect(codesOf(await send(strict.url, { query: documents.watch, variables }))).toEqual(['PERSISTED_QUERY_ONLY']);
-    await strict.expectUnharmed();
-  });
+test.each(['as server-sent events', 'over WebSocket'])('a known subscription is run %s, by its id alone', async (way) => {
+  const subscribe = async (sent: Sent): Promise<Reply> => (await transports[way]?.(strict.url, { ...sent, variables })) ?? {};
+  expect(await subscribe({ documentId: 'watch' })).toMatchObject({ data: { assessmentUpdated: { kind: 'SNAPSHOT' } } });
+  expect(codesOf(await subscribe({ query: documents.watch }))).toEqual(['PERSISTED_QUERY_ONLY']);
+  await strict.expectUnharmed();
 });
 
 describe('by GET', () => {
