@@ -98,7 +98,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       documents,
       contextOf,
       isStranger: (identity) => config.NODE_ENV === 'production' && (identity === undefined || identity === anonymous),
-      graphiql: config.GRAPHIQL ?? config.NODE_ENV !== 'production',
+      graphiql: (config.GRAPHIQL ?? config.NODE_ENV !== 'production') && (isAuthenticated(config) ? 'SSE' : 'WS'),
       keepAliveMs: config.KEEPALIVE_MS,
     });
     const worker = check && createBuiltInWorker(store, check, config, log);

@@ -83,7 +83,8 @@ export class HttpTransport {
     }
     if (text === undefined) throw badAnswer(url, `is larger than ${maxAnswerBytes} bytes`);
     const answer = parseJson(text);
-    if (!isAnswer(answer) || response.status === 401) throw notData(url, response, answer);
+    if (!isAnswer(answer)) throw notData(url, response, answer);
+    if (response.status === 401) throw notKnown(url, answer);
     return answer;
   }
 }
@@ -115,6 +116,12 @@ function notData(url: string, { status, headers }: Response, answer: unknown): E
     return unavailable('OVERLOADED', message, { untouched, retryAfterMs: seconds >= 0 ? seconds * 1_000 : undefined });
   }
   return new ApiError(codes[status] ?? `HTTP_${status}`, message);
+}
+
+/** The token is not accepted; the service says why, where it is the service that answers. */
+function notKnown(url: string, answer: object): ApiError {
+  const said: unknown = Object(Object(Object(answer).errors)[0]).message;
+  return new ApiError('UNAUTHENTICATED', typeof said === 'string' ? said : `the service at ${url} does not accept the token`);
 }
 
 const codes: Record<number, string> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 413: 'REQUEST_ENTITY_TOO_LARGE' };

@@ -30,7 +30,8 @@ export interface GraphQLOptions extends OperationPipelineOptions {
   path: string;
   /** Pages of these origins may call the API from a browser; others of the same origin only. */
   allowedOrigins: readonly string[];
-  graphiql: boolean;
+  /** How GraphiQL gets subscriptions, where there is GraphiQL: over sockets it cannot send a token. */
+  graphiql: false | 'WS' | 'SSE';
   log: Logger;
 }
 
@@ -72,7 +73,7 @@ export const createPipeline = ({
     healthCheckEndpoint: '/health/graphql',
     graphiql: graphiql && {
       title: 'AssessmentStore',
-      subscriptionsProtocol: 'WS',
+      subscriptionsProtocol: graphiql,
       defaultTabs: exampleTabs,
     },
     renderGraphiQL,

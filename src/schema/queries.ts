@@ -22,7 +22,6 @@ const AssessmentConnection = builder.objectRef<ConnectionShape>('AssessmentConne
   fields: (t) => ({
     edges: t.field({ type: [AssessmentEdge], description: 'The assessments with their cursors.', resolve: ({ items }) => items }),
     nodes: t.field({
-      authScopes: readers,
       type: [AssessmentNode],
       description: 'The assessments.',
       resolve: ({ items }) => items.map(({ node }) => node),
@@ -59,6 +58,7 @@ builder.queryType({
       resolve: resolvers.node,
     }),
     nodes: t.field({
+      authScopes: readers,
       type: [builder.nodeInterfaceRef()],
       nullable: { list: false, items: true },
       description: 'The objects with these global IDs, in their order; null where there is none.',

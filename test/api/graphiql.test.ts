@@ -4,6 +4,7 @@ import type { Config } from '../../src/config.ts';
 import { exampleTabs } from '../../src/http/graphiql-examples.ts';
 import { schema } from '../../src/schema/index.ts';
 import { startTestApp, type TestApp } from '../support/test-app.ts';
+import { withTokens } from '../support/tokens.ts';
 
 async function pageOf(config: Partial<Config>): Promise<{ status: number; type: string; text: string }> {
   const service = await startTestApp(config);
@@ -22,6 +23,12 @@ describe('GraphiQL', () => {
     expect(type).toMatch(/^text\/html/);
     expect(text).toContain('"subscriptionsProtocol":"WS"');
     for (const { query } of exampleTabs) expect(text).toContain(JSON.stringify(query).slice(1, 60));
+  });
+
+  test('gets subscriptions as events where there are tokens, which it cannot send over WebSocket', async () => {
+    const { status, text } = await pageOf({ NODE_ENV: 'development', ...withTokens });
+    expect(status).toBe(200);
+    expect(text).toContain('"subscriptionsProtocol":"SSE"');
   });
 
   test('brings its own scripts and styles: the page asks no other host for any', async () => {
