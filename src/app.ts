@@ -199,6 +199,7 @@ const limitsOptions = (config: Config) => ({
   operations: config.MAX_OPERATIONS,
   operationsPerSubject: config.MAX_OPERATIONS_PER_SUBJECT,
   operationsPerSocket: config.MAX_OPERATIONS_PER_SOCKET,
+  heldBytes: config.MAX_HELD_BYTES,
 });
 
 const socketOptions = (config: Config) => ({

@@ -54,6 +54,7 @@ export const variables = z.object({
   MAX_OPERATIONS: whole(1, 10_000_000).default(100_000),
   MAX_OPERATIONS_PER_SUBJECT: whole(1, 10_000_000).default(100_000),
   MAX_OPERATIONS_PER_SOCKET: whole(1, 1_000_000).default(5_000),
+  MAX_HELD_BYTES: whole(32_768, 64 * 1024 * 1024 * 1024).default(512 * 1024 * 1024),
   MAX_DOCUMENT_TOKENS: whole(100, 1_000_000).default(20_000),
   MAX_DOCUMENT_DEPTH: whole(1, 200).default(20),
   MAX_DOCUMENT_ALIASES: whole(0, 100_000).default(200),
@@ -178,6 +179,7 @@ export const isLoopback = (host: string): boolean => host === 'localhost' || hos
 
 function contradictions(config: Config): string[] {
   const problems = [...openings(config), ...contradictoryKeys(config)];
+  if (config.MAX_HELD_BYTES < 2 * config.MAX_REQUEST_BYTES) problems.push('MAX_HELD_BYTES must be at least twice MAX_REQUEST_BYTES');
   if (config.TRUSTED_DOCUMENTS_ONLY && config.TRUSTED_DOCUMENTS === undefined)
     problems.push('TRUSTED_DOCUMENTS_ONLY needs TRUSTED_DOCUMENTS: otherwise no document would be taken');
   if (config.RETRY_CAP_MS < config.RETRY_BASE_MS) problems.push('RETRY_CAP_MS must not be less than RETRY_BASE_MS');

@@ -11,6 +11,7 @@ import { allowOrigin } from './allow-origin.ts';
 import { withoutHttpStatus } from './client-errors.ts';
 import { drain } from './drain.ts';
 import { eventStreams } from './event-streams.ts';
+import { isForeign } from './foreign-requests.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
@@ -179,12 +180,14 @@ export class HttpServer {
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
     const { authenticate, limits, pipeline, allowedOrigins } = this.#service;
+    if (isForeign(request, allowedOrigins))
+      return answerJson(response, 403, { error: 'Pages of this origin may not ask here.' }, { connection: 'close' });
     const identity = await identify(request, authenticate);
     if (identity instanceof GraphQLError) {
       allowOrigin(request, response, allowedOrigins);
       return answerError(request, response, identity);
     }
-    const place = limits.takeOperation(identity?.caller ?? strangers);
+    const place = limits.takeOperation(identity?.caller ?? strangers, bytesOf(request, this.#options.maxRequestBytes));
     if (typeof place !== 'function') return answerExcess(request, response, place);
     response.once('close', place);
     cutOffWhenStuck(request, response, this.#options.slowClientMs);
@@ -208,6 +211,10 @@ export class HttpServer {
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
 }
+
+/** How long a body is, or may be where that is not said; one that is too long is refused in any case. */
+const bytesOf = ({ method, headers: { 'content-length': length } }: IncomingMessage, maxBytes: number): number =>
+  method === 'POST' ? Math.min(Number(length ?? maxBytes), maxBytes) : 0;
 
 /** Who makes a request, or why that is not to be known; undefined where nobody has to. */
 async function identify(request: IncomingMessage, authenticate: Authenticate): Promise<Identity | GraphQLError | undefined> {

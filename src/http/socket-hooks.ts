@@ -82,8 +82,9 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
 async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, admission, log }: SocketHooksOptions) {
   const place = { requestId: randomUUID(), log };
   try {
+    if (id.length > longestId) throw tooLongId();
     const identity = session.identity();
-    const operation = session.operations.begin(id, payload, identity.caller);
+    const operation = session.operations.begin(id, payload, identity.caller, session.connection.messageBytes);
     return await operation.during(async () => {
       const query = admission.admit(payload, identity) ?? ''; // without a document: refused as one that is empty
       const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal, identity, params: payload });
@@ -104,6 +105,11 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
     return problems.map((problem) => withoutHttpStatus(toClientError(problem, place)));
   }
 }
+
+/** An operation's id goes with each of its answers, and is kept for as long as it lasts. */
+const longestId = 256;
+const tooLongId = (): GraphQLError =>
+  new GraphQLError(`The id of an operation may have ${longestId} characters.`, { extensions: { code: 'BAD_REQUEST' } });
 
 function kindOf(document: ExecutionArgs['document'], operationName: string | null | undefined): string {
   const operation = getOperationAST(document, operationName);

@@ -77,6 +77,22 @@ describe('a page of another site', () => {
     await target.expectUnharmed();
   });
 
+  test.each(['cors', 'no-cors', 'same-origin', 'websocket'])(
+    'cannot have a query done either, as browsers tell of it (%s)',
+    async (mode) => {
+      const address = `${target.url}?${new URLSearchParams({ query: '{ assessmentStats { total } }' })}`;
+      const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': mode, accept: 'application/json' };
+      for (const origin of [{}, { origin: 'https://evil.example' }, { origin: 'null' }]) {
+        const response = await fetch(address, { headers: { ...headers, ...origin } });
+        expect(response.status).toBe(403);
+        expect(await response.text()).not.toContain('total');
+      }
+      expect((await fetch(address, { headers: { ...headers, origin: friend } })).status).toBe(200);
+      expect((await fetch(address, { headers: { ...headers, 'sec-fetch-site': 'same-origin' } })).status).toBe(200);
+      await target.expectUnharmed();
+    },
+  );
+
   test('cannot send several operations at once', async () => {
     const response = await fetch(target.url, {
       ...{ method: 'POST', headers: { 'content-type': 'application/json' } },

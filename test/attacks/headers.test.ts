@@ -78,6 +78,23 @@ describe('a request cannot be hidden in another', () => {
   });
 });
 
+test('5,000 requests one behind the other on one connection are answered to the last, and another one meanwhile', async () => {
+  const { hostname, port } = new URL(target.url);
+  const one = `POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const socket = connect(Number(port), hostname);
+  socket.write(one.repeat(5_000));
+  let answers = 0;
+  let rest = '';
+  for await (const piece of socket) {
+    const parts = (rest + String(piece)).split('{"data":{"__typename":"Query"}}');
+    answers += parts.length - 1;
+    rest = parts.at(-1) ?? '';
+    if (answers === 1) expect((await target.send('{ __typename }')).status).toBe(200);
+    if (answers >= 5_000) break;
+  }
+  await target.expectUnharmed();
+});
+
 describe('every answer', () => {
   const paths = [
     '/graphql',

@@ -10,6 +10,9 @@ import { type Sent, transports } from './transports.ts';
 /** What caches and noise may take, in bytes: far less than any of the attacks sends. */
 const noiseBytes = 60_000_000;
 
+/** So many connections `fetch` may keep for itself, with both their ends. */
+const keptConnections = 100;
+
 /** A service that is attacked. */
 export interface AttackTarget extends TestApp {
   /**
@@ -31,12 +34,14 @@ export async function startAttackTarget(config: Partial<Config> = {}, normal: Se
   await service.app.store.createAssessment({ assessmentId: 'there', type: 'HEALTH' }, actor);
   await answersNormally(service, normal);
   const before = bytesInUse(service);
+  const connectionsBefore = connections();
   return {
     ...service,
     expectUnharmed: async () => {
       await answersNormally(service, normal);
       expect(faultsIn(service)).toEqual([]);
       await eventually('nothing is left open', () => service.app.store.watching === 0 && service.app.store.feeding === 0);
+      await eventually('connections are closed', () => connections() <= connectionsBefore + keptConnections, 30_000);
       await eventually('the memory is what it was', () => bytesInUse(service) - before < noiseBytes, 30_000);
     },
   };
@@ -48,6 +53,8 @@ async function answersNormally({ url }: TestApp, normal: Sent): Promise<void> {
   for (const way of ['over HTTP', 'over WebSocket'])
     expect(await transports[way]?.(url, normal)).toMatchObject({ data: { assessment: { state: 'PENDING' } } });
 }
+
+const connections = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
 
 const faultsIn = ({ logged }: TestApp): unknown[] =>
   logged.filter((line) => /"level":[56]0/.test(line.slice(0, 40))).map((line) => JSON.parse(line) as unknown);
