@@ -145,7 +145,7 @@ describe('a compressed body', () => {
     ['identity, gzip', gzipSync(Buffer.from('{"query":"{ __typename }"}'))],
   ])('(%s) is not unpacked', async (encoding, body) => {
     const { status, text } = await post(new Uint8Array(body), { 'content-encoding': encoding });
-    expect([400, 415]).toContain(status);
+    expect(status).toBe(415);
     expect(text).not.toMatch(/zlib|\.js:/);
     await target.expectUnharmed();
   });
