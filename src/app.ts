@@ -5,7 +5,7 @@ import { algorithmsOf, type Config, isAuthenticated, isLoopback } from './config
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
-import { Admission } from './http/admission.ts';
+import { DocumentGate } from './http/document-gate.ts';
 import { Documents } from './http/documents.ts';
 import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
@@ -88,9 +88,9 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     const tallies = openTallies(config, store.redisPrefix, log);
     if (tallies !== undefined) started.push(() => tallies.stop());
     const documents = new Documents(documentLimits(config));
-    const admission = new Admission({ documents, trusted, rates: new RateLimits(ratesOf(config), tallies) });
+    const gate = new DocumentGate({ documents, trusted, rates: new RateLimits(ratesOf(config), tallies) });
     const shared = {
-      ...{ path, allowedOrigins: config.ALLOWED_ORIGINS, answers: new SharedAnswers(), admission, maxCost: config.MAX_OPERATION_COST, log },
+      ...{ path, allowedOrigins: config.ALLOWED_ORIGINS, answers: new SharedAnswers(), gate, maxCost: config.MAX_OPERATION_COST, log },
     };
     const pipeline = createPipeline({
       ...shared,

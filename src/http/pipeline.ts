@@ -2,9 +2,9 @@ import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Identity } from '../auth/identity.ts';
 import type { Context } from '../context.ts';
-import type { Admission } from './admission.ts';
 import { toClientError, withClientErrors } from './client-errors.ts';
 import { checkCost, wantsCost, withCost } from './cost-limit.ts';
+import type { DocumentGate } from './document-gate.ts';
 import type { Documents } from './documents.ts';
 import { EventOutlet } from './event-outlet.ts';
 import { checkInputNesting } from './input-nesting.ts';
@@ -14,7 +14,7 @@ import { Subscription } from './subscription.ts';
 import { discreetRules, findProblems } from './validation.ts';
 
 export interface OperationPipelineOptions {
-  admission: Admission;
+  gate: DocumentGate;
   documents: Documents;
   /** Most that an operation may cost. */
   maxCost: number;
@@ -30,13 +30,13 @@ export interface OperationPipelineOptions {
  * go their own way, past the streams of the library: their answers are shared with those over WebSocket.
  */
 export function operationPipeline(options: OperationPipelineOptions): Plugin<Context> {
-  const { admission, documents, maxCost, isStranger, answers, keepAliveMs } = options;
+  const { gate, documents, maxCost, isStranger, answers, keepAliveMs } = options;
   const subscriptions = new WeakMap<Request, Opened>();
   return {
-    // Of HTTP alone; sockets ask the admission by themselves.
+    // Of HTTP alone; sockets ask the gate by themselves.
     onParams({ params, setParams, request, context }) {
       const named = { documentId: idInAddress(request), ...params };
-      const query = admission.admit(named, (context as Partial<Context>).identity);
+      const query = gate.admit(named, (context as Partial<Context>).identity);
       if (query !== undefined && query !== params.query) setParams({ ...params, query });
     },
     onParse({ setParseFn }) {

@@ -3,8 +3,8 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import type { ConnectionInitMessage, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
-import type { Admission } from './admission.ts';
 import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
+import type { DocumentGate } from './document-gate.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 import type { SocketConnection } from './socket-connection.ts';
@@ -17,7 +17,7 @@ import { Subscription } from './subscription.ts';
 
 export interface SocketHooksOptions {
   pipeline: GraphQLPipeline;
-  admission: Admission;
+  gate: DocumentGate;
   /** Most that a subscription may cost. */
   maxCost: number;
   /** The answers of subscriptions. */
@@ -79,14 +79,14 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
   }
 }
 
-async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, admission, log }: SocketHooksOptions) {
+async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, gate, log }: SocketHooksOptions) {
   const place = { requestId: randomUUID(), log };
   try {
     if (id.length > longestId) throw tooLongId();
     const identity = session.identity();
     const operation = session.operations.begin(id, payload, identity.caller, session.connection.messageBytes);
     return await operation.during(async () => {
-      const query = admission.admit(payload, identity) ?? ''; // without a document: refused as one that is empty
+      const query = gate.admit(payload, identity) ?? ''; // without a document: refused as one that is empty
       const enveloped = pipeline.getEnveloped({ requestId: place.requestId, signal: operation.signal, identity, params: payload });
       const { schema, execute, contextFactory, parse, validate } = enveloped;
       const document = parse(query);

@@ -6,7 +6,7 @@ import type { Actor } from '../store/index.ts';
 import type { Documents } from './documents.ts';
 import type { DocumentRequest, TrustedDocuments } from './trusted-documents.ts';
 
-export interface AdmissionOptions {
+export interface DocumentGateOptions {
   documents: Documents;
   trusted: TrustedDocuments;
   rates: RateLimits;
@@ -18,10 +18,10 @@ export interface OperationRequest extends DocumentRequest {
 }
 
 /** What every operation has to pass before anything else is done about it, over HTTP, server-sent events and WebSocket alike. */
-export class Admission {
-  readonly #options: AdmissionOptions;
+export class DocumentGate {
+  readonly #options: DocumentGateOptions;
 
-  constructor(options: AdmissionOptions) {
+  constructor(options: DocumentGateOptions) {
     this.#options = options;
   }
 
