@@ -4,6 +4,7 @@ import type { ConnectionInitMessage, ServerOptions, SubscribePayload } from 'gra
 import type { Context } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
+import type { DocumentGate } from './document-gate.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import type { OperationWatch } from './operation-watch.ts';
 import type { SharedAnswers } from './shared-answers.ts';
@@ -17,6 +18,9 @@ import { Subscription } from './subscription.ts';
 
 export interface SocketHooksOptions {
   pipeline: GraphQLPipeline;
+  gate: DocumentGate;
+  /** Most that a subscription may cost. */
+  maxCost: number;
   /** The answers of subscriptions. */
   answers: SharedAnswers;
   /** Told of every operation. */
@@ -52,7 +56,9 @@ export function socketHooks(options: SocketHooksOptions): SocketHooks {
     },
     subscribe: async (args) => {
       const { id, connection, operation } = enveloped(args);
-      const begun = await operation.during(() => answered(args, () => options.watch.run(args, () => subscribe(args, options.answers))));
+      const begun = await operation.during(() =>
+        answered(args, () => options.watch.run(args, () => subscribe(args, options.answers, options.maxCost))),
+      );
       if (!(begun instanceof Subscription)) return operation.hold(requestErrorAsStream(begun));
       begun.deliverTo(new SocketOutlet(connection, id));
       return operation.hold(begun);
@@ -78,20 +84,20 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
   }
 }
 
-async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, watch, log }: SocketHooksOptions) {
+async function prepare(session: SocketSession, id: string, payload: SubscribePayload, { pipeline, gate, watch, log }: SocketHooksOptions) {
   const place = { requestId: randomUUID(), actor: session.actor, log };
   try {
+    if (id.length > longestId) throw tooLongId();
     const identity = session.identity();
-    const operation = session.operations.begin(id, payload, identity.caller);
+    const operation = session.operations.begin(id, payload, identity.caller, session.connection.messageBytes);
     return await operation.during(async () => {
+      const query = gate.admit(payload, identity) ?? ''; // without a document: refused as one that is empty
       const enveloped = pipeline.getEnveloped({
-        requestId: place.requestId,
-        signal: operation.signal,
-        identity,
+        ...{ requestId: place.requestId, signal: operation.signal, identity, params: payload },
         traceparent: traceparentOf(payload),
       });
       const { schema, execute, contextFactory, parse, validate } = enveloped;
-      const document = parsed(() => parse(payload.query));
+      const document = parse(query);
       const problems: readonly GraphQLError[] = validate(schema, document);
       if (problems.length > 0) throw problems.map((problem) => withCode(problem, 'GRAPHQL_VALIDATION_FAILED'));
       const { operationName, variables: variableValues } = payload;
@@ -110,14 +116,10 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
   }
 }
 
-// Over HTTP, the codes of both kinds of bad documents come from graphql-yoga.
-function parsed<Document>(parse: () => Document): Document {
-  try {
-    return parse();
-  } catch (error) {
-    throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error;
-  }
-}
+/** An operation's id goes with each of its answers, and is kept for as long as it lasts. */
+const longestId = 256;
+const tooLongId = (): GraphQLError =>
+  new GraphQLError(`The id of an operation may have ${longestId} characters.`, { extensions: { code: 'BAD_REQUEST' } });
 
 function kindOf(document: ExecutionArgs['document'], operationName: string | null | undefined): string {
   const operation = getOperationAST(document, operationName);

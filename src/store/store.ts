@@ -132,7 +132,10 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     hub.start();
     indexer.start();
     queue.start();
-    return new AssessmentStore(options, { db, poolUse, telemetry, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll });
+    return new AssessmentStore(
+      { ...options, redisPrefix: prefix },
+      { db, poolUse, telemetry, bus, cache, hub, feedLog, indexer, queue, retry, announce: announceAll },
+    );
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -428,6 +431,11 @@ export class AssessmentStore {
     this.#parts.feedLog.endFeeds();
     this.#parts.queue.endWaits();
     this.#cleanup.stop();
+  }
+
+  /** Begins every name in Redis; undefined without Redis. */
+  get redisPrefix(): string | undefined {
+    return this.#options.redisPrefix;
   }
 
   /** The pool, for Prisma's own queries. */
