@@ -1,22 +1,31 @@
 import { type Authenticate, letEverybodyIn, letInByToken } from './auth/authenticator.ts';
+import { anonymous } from './auth/identity.ts';
 import { createBuiltInWorker, loadChecks } from './built-in-worker.ts';
-import { algorithmsOf, type Config, isAuthenticated, metricsAccess } from './config.ts';
+import { algorithmsOf, type Config, isAuthenticated, isLoopback, metricsAccess } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { pendingMigrations } from './database/migration-history.ts';
 import { Admission } from './http/admission.ts';
+import { DocumentGate } from './http/document-gate.ts';
+import { Documents } from './http/documents.ts';
 import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
+import { kindOfRequest } from './http/operation-kind.ts';
 import { OperationWatch } from './http/operation-watch.ts';
+import { anyHost, loopbackHosts } from './http/own-hosts.ts';
 import { HttpServer } from './http/server.ts';
 import { SharedAnswers } from './http/shared-answers.ts';
 import { Sockets } from './http/sockets.ts';
 import { noHttpTelemetry } from './http/telemetry.ts';
+import { TrustedDocuments } from './http/trusted-documents.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { RateLimits, type Rates } from './rates/rate-limits.ts';
+import { isLimited, RedisTallies } from './rates/redis-tallies.ts';
 import { schema } from './schema/index.ts';
 import { type AssessmentStore, type Logger, openStore } from './store/index.ts';
 import { startTracing } from './tracing/start-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
+import { loadTrustedDocuments } from './trusted-documents.ts';
 import { serviceVersion } from './version.ts';
 
 export interface AppOptions {
@@ -56,6 +65,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
   };
   try {
     const check = config.WORKER ? await loadChecks(config) : undefined;
+    const trusted = await trustedDocuments(config);
     const server = new HttpServer({ ...serverOptions(config), path, log });
     await server.listen();
     started.push(() => server.stop(config.STOP_TIMEOUT_MS));
@@ -88,19 +98,22 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
       return { ...operation, ...traced, actor, loaders: store.loaders(actor), log };
     };
     const authenticate = authenticationOf(config, log);
+    const tallies = openTallies(config, store.redisPrefix, log);
+    if (tallies !== undefined) started.push(() => tallies.stop());
+    const documents = new Documents(documentLimits(config));
+    const gate = new DocumentGate({ documents, trusted, rates: new RateLimits(ratesOf(config), tallies) });
     const telemetry = metrics?.http ?? noHttpTelemetry;
     const answers = new SharedAnswers();
     const shared = {
-      path,
-      allowedOrigins: config.ALLOWED_ORIGINS,
-      answers,
+      ...{ path, allowedOrigins: config.ALLOWED_ORIGINS, answers, gate, maxCost: config.MAX_OPERATION_COST, log },
       watch: new OperationWatch({ telemetry, tracer: tracing }),
-      log,
     };
     const pipeline = createPipeline({
       ...shared,
       schema,
+      documents,
       contextOf,
+      isStranger: (identity) => config.NODE_ENV === 'production' && (identity === undefined || identity === anonymous),
       graphiql: (config.GRAPHIQL ?? config.NODE_ENV !== 'production') && (isAuthenticated(config) ? 'SSE' : 'WS'),
       keepAliveMs: config.KEEPALIVE_MS,
     });
@@ -124,6 +137,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     admission.start();
     server.serve({
       ...{ pipeline, sockets, limits, admission, authenticate, allowedOrigins: config.ALLOWED_ORIGINS },
+      kindOf: (asked) => kindOfRequest(trusted, asked),
       health: () => store.getHealthStatus(),
       metrics: metrics && { access: metricsAccess(config), contentType: metrics.contentType, render: () => metrics.render() },
     });
@@ -178,11 +192,39 @@ async function traces(config: Config, log: Logger): Promise<Tracing | undefined>
   });
 }
 
+async function trustedDocuments({ TRUSTED_DOCUMENTS: path, TRUSTED_DOCUMENTS_ONLY: only }: Config): Promise<TrustedDocuments> {
+  return new TrustedDocuments(path === undefined ? new Map() : await loadTrustedDocuments(path, schema), only);
+}
+
+function openTallies(config: Config, prefix: string | undefined, log: Logger): RedisTallies | undefined {
+  const { REDIS_URL: url } = config;
+  const rates = ratesOf(config);
+  if (url === undefined || prefix === undefined || !isLimited(rates)) return undefined;
+  const tallies = new RedisTallies({ url, prefix, rates, log });
+  tallies.start();
+  return tallies;
+}
+
+const ratesOf = (config: Config): Rates => ({
+  query: config.RATE_LIMIT_QUERIES,
+  mutation: config.RATE_LIMIT_MUTATIONS,
+  subscription: config.RATE_LIMIT_SUBSCRIPTIONS,
+});
+
+const documentLimits = (config: Config) => ({
+  tokens: config.MAX_DOCUMENT_TOKENS,
+  depth: config.MAX_DOCUMENT_DEPTH,
+  aliases: config.MAX_DOCUMENT_ALIASES,
+  directives: config.MAX_DOCUMENT_DIRECTIVES,
+  rootFields: config.MAX_DOCUMENT_ROOT_FIELDS,
+});
+
 const serverOptions = (config: Config) => ({
   host: config.HOST,
   port: config.PORT,
   maxRequestBytes: config.MAX_REQUEST_BYTES,
   slowClientMs: config.SLOW_CLIENT_MS,
+  isOwnHost: isAuthenticated(config) || !isLoopback(config.HOST) ? anyHost : loopbackHosts(config.ALLOWED_ORIGINS),
 });
 
 const limitsOptions = (config: Config) => ({
@@ -191,6 +233,7 @@ const limitsOptions = (config: Config) => ({
   operations: config.MAX_OPERATIONS,
   operationsPerSubject: config.MAX_OPERATIONS_PER_SUBJECT,
   operationsPerSocket: config.MAX_OPERATIONS_PER_SOCKET,
+  heldBytes: config.MAX_HELD_BYTES,
 });
 
 /** Lists may be many and slow: half of the connections to the database are left to all others. */

@@ -67,6 +67,18 @@ export const variables = z.object({
   MAX_OPERATIONS: whole(1, 10_000_000).default(100_000),
   MAX_OPERATIONS_PER_SUBJECT: whole(1, 10_000_000).default(100_000),
   MAX_OPERATIONS_PER_SOCKET: whole(1, 1_000_000).default(5_000),
+  MAX_HELD_BYTES: whole(32_768, 64 * 1024 * 1024 * 1024).default(512 * 1024 * 1024),
+  MAX_DOCUMENT_TOKENS: whole(100, 1_000_000).default(20_000),
+  MAX_DOCUMENT_DEPTH: whole(1, 200).default(20),
+  MAX_DOCUMENT_ALIASES: whole(0, 100_000).default(200),
+  MAX_DOCUMENT_DIRECTIVES: whole(0, 100_000).default(100),
+  MAX_DOCUMENT_ROOT_FIELDS: whole(1, 100_000).default(100),
+  MAX_OPERATION_COST: whole(1, 1_000_000_000).default(50_000),
+  RATE_LIMIT_QUERIES: whole(0, 100_000_000).default(0),
+  RATE_LIMIT_MUTATIONS: whole(0, 100_000_000).default(0),
+  RATE_LIMIT_SUBSCRIPTIONS: whole(0, 100_000_000).default(0),
+  TRUSTED_DOCUMENTS: z.string().optional(),
+  TRUSTED_DOCUMENTS_ONLY: flag.default(false),
   MAX_UNREAD_BYTES: whole(65_536, 1024 * 1024 * 1024).default(64 * 1024 * 1024),
   ADMISSION_PLACES: whole(1, 10_000).default(32),
   ADMISSION_PATIENCE_MS: whole(10, 60 * second).default(500),
@@ -193,7 +205,8 @@ const invalid = (problems: string[]): StartupError =>
 const isSecret = /TOKEN|SECRET|PASSWORD|HEADERS/;
 const shown = (name: string, { [name]: value }: Record<string, string | undefined>): string =>
   value === undefined || value.includes('@') || isSecret.test(name) ? '' : `, not "${value}"`;
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+/** Whether only this machine can reach an address. */
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /**
  * Who may read the metrics: with a token who has it. Without one everybody, where strangers are kept out by the network or the service serves this machine alone;
@@ -211,6 +224,9 @@ export function metricsAccess({
 
 function contradictions(config: Config): string[] {
   const problems = [...openings(config), ...contradictoryKeys(config)];
+  if (config.MAX_HELD_BYTES < 2 * config.MAX_REQUEST_BYTES) problems.push('MAX_HELD_BYTES must be at least twice MAX_REQUEST_BYTES');
+  if (config.TRUSTED_DOCUMENTS_ONLY && config.TRUSTED_DOCUMENTS === undefined)
+    problems.push('TRUSTED_DOCUMENTS_ONLY needs TRUSTED_DOCUMENTS: otherwise no document would be taken');
   if (config.RETRY_CAP_MS < config.RETRY_BASE_MS) problems.push('RETRY_CAP_MS must not be less than RETRY_BASE_MS');
   return problems;
 }

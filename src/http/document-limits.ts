@@ -1,27 +1,48 @@
-import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLErrorOptions, parse } from 'graphql';
+import { type ShapeLimits, shapeExcess, shapeMessage } from './document-shape.ts';
 
-/** Most tokens of a document. */
-const maxTokens = 20_000;
 /** Most characters of a document; large values belong in variables. */
 const maxCharacters = 4 * 1024 * 1024;
 /** How deep braces, brackets and parentheses may be nested in a document; graphql-js recurses, and would run out of stack. */
 const maxNesting = 200;
 
-/**
- * Parses a document within limits.
- * @throws GraphQLError for a syntax error, or for a document that is too large or nested too deeply.
- */
-export function parseWithinLimits(source: string | Source, options?: ParseOptions): DocumentNode {
-  const document = typeof source === 'string' ? source : source.body;
-  if (document.length > maxCharacters) {
-    throw refused(`The document is longer than ${maxCharacters} characters. Send large values as variables.`);
-  }
-  if (nestingOf(document) > maxNesting) throw refused(`The document is nested deeper than ${maxNesting} levels.`);
-  return parse(source, { ...options, maxTokens });
+export interface DocumentLimits extends ShapeLimits {
+  /** Most tokens of a document. */
+  tokens: number;
 }
 
-const refused = (message: string): GraphQLError =>
-  new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } } });
+/**
+ * Parses a document within limits.
+ * @throws GraphQLError for a syntax error (GRAPHQL_PARSE_FAILED), or for a document that is too large, nested too deeply, or asks for too much
+ * at once (GRAPHQL_VALIDATION_FAILED)
+ */
+export function parseWithinLimits(text: string, limits: DocumentLimits): DocumentNode {
+  if (text.length > maxCharacters)
+    throw unreadable(`The document is longer than ${maxCharacters} characters. Send large values as variables.`);
+  if (nestingOf(text) > maxNesting) throw unreadable(`The document is nested deeper than ${maxNesting} levels.`);
+  const document = parsed(text, limits.tokens);
+  const excess = shapeExcess(document, limits);
+  if (excess !== undefined) {
+    const { limit } = excess;
+    throw refused(shapeMessage(excess), { code: 'GRAPHQL_VALIDATION_FAILED', limit });
+  }
+  return document;
+}
+
+function parsed(text: string, maxTokens: number): DocumentNode {
+  try {
+    return parse(text, { maxTokens });
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const { message, source = null, positions = null } = error;
+    throw refused(message, { code: 'GRAPHQL_PARSE_FAILED' }, { source, positions });
+  }
+}
+
+const unreadable = (message: string): GraphQLError => refused(message, { code: 'GRAPHQL_PARSE_FAILED' });
+
+const refused = (message: string, extensions: { code: string; limit?: string }, place: GraphQLErrorOptions = {}): GraphQLError =>
+  new GraphQLError(message, { ...place, extensions: { ...extensions, http: { status: 400, spec: true } } });
 
 /** The deepest nesting of brackets outside of strings and comments. */
 function nestingOf(document: string): number {

@@ -1,5 +1,6 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
+import type { SubscribePayload } from 'graphql-ws';
 import { createYoga, type YogaServerInstance } from 'graphql-yoga';
 import type { Identity } from '../auth/identity.ts';
 import { noToken } from '../auth/refusals.ts';
@@ -8,9 +9,7 @@ import type { Logger } from '../store/index.ts';
 import { toClientError } from './client-errors.ts';
 import { exampleTabs } from './graphiql-examples.ts';
 import { leavePlaces } from './leave-places.ts';
-import type { OperationWatch } from './operation-watch.ts';
-import { operationPipeline } from './pipeline.ts';
-import type { SharedAnswers } from './shared-answers.ts';
+import { type OperationPipelineOptions, operationPipeline } from './pipeline.ts';
 
 /** What the transports hand to the pipeline with each operation. */
 export interface Operation {
@@ -23,6 +22,8 @@ export interface Operation {
   place?: Place | undefined;
   /** The client's span (W3C trace context). Over HTTP it is in the headers. */
   traceparent?: string | undefined;
+  /** What was asked for over a socket; over HTTP it is read from the request. */
+  params?: SubscribePayload;
 }
 
 /** What a context is made of. */
@@ -30,7 +31,7 @@ export type ContextOf = (
   operation: Pick<Context, 'requestId' | 'signal' | 'identity' | 'lastEventId' | 'traceparent' | 'place'>,
 ) => Context;
 
-export interface GraphQLOptions {
+export interface GraphQLOptions extends OperationPipelineOptions {
   schema: GraphQLSchema;
   contextOf: ContextOf;
   path: string;
@@ -38,19 +39,21 @@ export interface GraphQLOptions {
   allowedOrigins: readonly string[];
   /** How GraphiQL gets subscriptions, where there is GraphiQL: over sockets it cannot send a token. */
   graphiql: false | 'WS' | 'SSE';
-  /** The answers of subscriptions. */
-  answers: SharedAnswers;
-  /** Told of every operation. */
-  watch: OperationWatch;
-  /** After so long without an event there is a comment in a stream of events, in milliseconds. */
-  keepAliveMs: number;
   log: Logger;
 }
 
 export type GraphQLPipeline = YogaServerInstance<Operation, Context>;
 
 /** The GraphQL pipeline; it answers HTTP and server-sent events by itself, and sockets through `getEnveloped`. */
-export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphiql, log, ...streams }: GraphQLOptions): GraphQLPipeline =>
+export const createPipeline = ({
+  schema,
+  contextOf,
+  path,
+  allowedOrigins,
+  graphiql,
+  log,
+  ...operations
+}: GraphQLOptions): GraphQLPipeline =>
   createYoga<Operation, Context>({
     schema,
     graphqlEndpoint: path,
@@ -66,10 +69,13 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
         lastEventId: request?.headers.get('last-event-id') || undefined,
       });
     },
-    plugins: [operationPipeline(streams), leavePlaces],
+    plugins: [operationPipeline(operations), leavePlaces],
     maskedErrors: { maskError: (error) => toClientError(error, { log }) },
     logging: false,
     multipart: false,
+    extraParamNames: ['documentId'],
+    // Documents are kept by `Documents`, within limits of their own; what is known of one goes with it.
+    parserAndValidationCache: { documentCache: notKept, errorCache: notKept },
     maxRequestBodySize: false, // the HTTP server has read the body, within its limit
     cors: allowedOrigins.length > 0 ? { origin: [...allowedOrigins], credentials: true, exposedHeaders: ['x-request-id'] } : false,
     landingPage: false,
@@ -81,3 +87,5 @@ export const createPipeline = ({ schema, contextOf, path, allowedOrigins, graphi
     },
     renderGraphiQL,
   });
+
+const notKept = { get: () => undefined, set: () => {} };

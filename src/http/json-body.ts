@@ -26,6 +26,9 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
   if (!jsonType.test(request.headers['content-type'] ?? '')) {
     throw new BodyRefusal(415, 'BAD_REQUEST', 'The body must be JSON: send it with content-type application/json.');
   }
+  if (!/^(identity)?$/i.test(request.headers['content-encoding'] ?? '')) {
+    throw new BodyRefusal(415, 'BAD_REQUEST', 'The body must not be compressed.');
+  }
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const body = parse(await readText(request, maxBytes));
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {

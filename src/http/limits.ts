@@ -10,6 +10,8 @@ export interface LimitsOptions {
   operations: number;
   operationsPerSubject: number;
   operationsPerSocket: number;
+  /** What all of these may hold together, in bytes as they were sent; one subject half of it. */
+  heldBytes: number;
 }
 
 /** Gives back what was taken; only the first call counts. */
@@ -19,6 +21,8 @@ export type Release = () => void;
 export interface Excess {
   scope: 'process' | 'subject' | 'socket';
   most: number;
+  /** Of what there is so much; otherwise the number of operations, or of sockets. */
+  unit?: 'bytes';
 }
 
 /** When to try again what was refused, in milliseconds. */
@@ -31,6 +35,8 @@ export class Limits {
   readonly #operations: Count;
   readonly #operationsOf: Count;
   readonly #operationsPerSocket: number;
+  readonly #bytes: Count;
+  readonly #bytesOf: Count;
 
   readonly #refuseOperation: (limit: Excess['scope']) => void;
 
@@ -42,6 +48,8 @@ export class Limits {
     this.#operations = new Count(options.operations, 'process', this.#refuseOperation);
     this.#operationsOf = new Count(options.operationsPerSubject, 'subject', this.#refuseOperation);
     this.#operationsPerSocket = options.operationsPerSocket;
+    this.#bytes = new Count(options.heldBytes, 'process', this.#refuseOperation, 'bytes');
+    this.#bytesOf = new Count(Math.floor(options.heldBytes / 2), 'subject', this.#refuseOperation, 'bytes');
   }
 
   /** How many operations, and requests over HTTP, are under way. */
@@ -59,19 +67,31 @@ export class Limits {
     return this.#socketsOf.take(nameOf(actor));
   }
 
-  /** Takes the place of an operation, or of a request over HTTP. */
-  takeOperation(actor: Actor): Release | Excess {
-    const ofSubject = this.#operationsOf.take(nameOf(actor));
-    if (typeof ofSubject !== 'function') return ofSubject;
-    const ofProcess = this.#operations.take('');
-    if (typeof ofProcess !== 'function') {
-      ofSubject();
-      return ofProcess;
-    }
-    return () => {
-      ofSubject();
-      ofProcess();
+  /**
+   * Takes the place of an operation, or of a request over HTTP.
+   * @param bytes how long it is: so much is held in memory for as long as it lasts
+   */
+  takeOperation(actor: Actor, bytes: number): Release | Excess {
+    const name = nameOf(actor);
+    const places: [Count, string, number][] = [
+      [this.#operationsOf, name, 1],
+      [this.#operations, '', 1],
+      [this.#bytesOf, name, bytes],
+      [this.#bytes, '', bytes],
+    ];
+    const taken: Release[] = [];
+    const release = (): void => {
+      for (const give of taken) give();
     };
+    for (const [count, key, amount] of places) {
+      const place = count.take(key, amount);
+      if (typeof place !== 'function') {
+        release();
+        return place;
+      }
+      taken.push(place);
+    }
+    return release;
   }
 
   /** A count of the operations of one socket. */
@@ -84,13 +104,15 @@ export class Limits {
 export class Count {
   readonly #most: number;
   readonly #scope: Excess['scope'];
+  readonly #excess: Excess;
   readonly #onRefusal: (scope: Excess['scope']) => void;
   readonly #taken = new Map<string, number>();
 
-  constructor(most: number, scope: Excess['scope'], onRefusal: (scope: Excess['scope']) => void) {
+  constructor(most: number, scope: Excess['scope'], onRefusal: (scope: Excess['scope']) => void, unit?: 'bytes') {
     this.#most = most;
     this.#scope = scope;
     this.#onRefusal = onRefusal;
+    this.#excess = { scope, most, ...(unit && { unit }) };
   }
 
   /** How much of the key is taken. */
@@ -98,22 +120,22 @@ export class Count {
     return this.#taken.get(key) ?? 0;
   }
 
-  take(key: string): Release | Excess {
+  take(key: string, amount = 1): Release | Excess {
     const taken = this.#taken.get(key) ?? 0;
-    if (taken >= this.#most) {
+    if (taken + amount > this.#most) {
       this.#onRefusal(this.#scope);
-      return { scope: this.#scope, most: this.#most };
+      return this.#excess;
     }
-    this.#taken.set(key, taken + 1);
+    this.#taken.set(key, taken + amount);
     let released = false;
     return () => {
-      if (!released) this.#give(key);
+      if (!released) this.#give(key, amount);
       released = true;
     };
   }
 
-  #give(key: string): void {
-    const left = (this.#taken.get(key) ?? 0) - 1;
+  #give(key: string, amount: number): void {
+    const left = (this.#taken.get(key) ?? 0) - amount;
     if (left > 0) this.#taken.set(key, left);
     else this.#taken.delete(key);
   }
@@ -121,13 +143,16 @@ export class Count {
 
 /** What an operation is answered that would be too much; only the process is overloaded, all else is the client's own doing. */
 export const tooManyOperations = (excess: Excess): GraphQLError =>
-  new GraphQLError(`Too many operations at a time ${placeOf(excess)}. Wait until some have ended, or complete them.`, {
-    extensions: { code: excess.scope === 'process' ? 'OVERLOADED' : 'RATE_LIMITED', limit: excess.scope, retryAfterMs },
-  });
+  new GraphQLError(
+    `${excess.unit === 'bytes' ? 'Too large' : 'Too many'} operations at a time ${placeOf(excess)}. Wait until some have ended, or complete them.`,
+    {
+      extensions: { code: excess.scope === 'process' ? 'OVERLOADED' : 'RATE_LIMITED', limit: excess.scope, retryAfterMs },
+    },
+  );
 
 /** Which limit was met, in words. */
-export const placeOf = ({ scope, most }: Excess): string =>
-  ({ process: `in this process: ${most}`, subject: `of this subject: ${most}`, socket: `on this socket: ${most}` })[scope];
+export const placeOf = ({ scope, most, unit }: Excess): string =>
+  `${{ process: 'in this process', subject: 'of this subject', socket: 'on this socket' }[scope]}: ${most}${unit === 'bytes' ? ' bytes' : ''}`;
 
 /** For whom nobody has to say who it is: all together, as no tenant can be called. */
 export const strangers: Actor = { tenantId: '', subject: '' };

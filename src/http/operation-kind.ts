@@ -1,6 +1,7 @@
-import { type FragmentDefinitionNode, getOperationAST, Kind, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
+import { type FragmentDefinitionNode, getOperationAST, Kind, type OperationDefinitionNode, parse, type SelectionSetNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { parseWithinLimits } from './document-limits.ts';
+import type { OperationRequest } from './document-gate.ts';
+import type { TrustedDocuments } from './trusted-documents.ts';
 
 /**
  * What operations are worth when there is too much to do, the most urgent first: a worker's reports, since work that was done would be done again;
@@ -42,9 +43,18 @@ export function kindOfOperation(document: unknown, operationName: unknown): Oper
   return kind;
 }
 
+/** The kind of what a request asks for, by its text or the name of a trusted document. */
+export function kindOfRequest(trusted: TrustedDocuments, request: OperationRequest): OperationKind {
+  try {
+    return kindOfOperation(trusted.textOf(request), request.operationName);
+  } catch {
+    return leastUrgent; // the gate says why it is refused
+  }
+}
+
 function look(text: string, operationName: string | undefined): OperationKind {
   try {
-    const document = parseWithinLimits(text, { noLocation: true });
+    const document = parse(text, { noLocation: true, maxTokens: longestDocument });
     const operation = getOperationAST(document, operationName);
     const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
     return operation ? leastUrgentOf(operation, fragments) : leastUrgent;

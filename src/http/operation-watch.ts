@@ -36,9 +36,14 @@ export class OperationWatch {
     }
   }
 
-  /** An operation was refused before it ran. */
-  refused(args: ExecutionArgs, error: unknown): void {
-    this.#telemetry.operation(operationLabel(args.document, args.operationName), codeOf(error), 0);
+  /** Checks an operation before it runs; one that is refused has ended. */
+  checked<Result>(args: ExecutionArgs, check: () => Result): Result {
+    try {
+      return check();
+    } catch (error) {
+      this.#telemetry.operation(operationLabel(args.document, args.operationName), codeOf(error), 0);
+      throw error;
+    }
   }
 
   /** Something is answered: where that is a refusal of the document, nobody knows what it has asked for. */

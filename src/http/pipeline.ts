@@ -1,16 +1,26 @@
 import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import type { Identity } from '../auth/identity.ts';
 import type { Context } from '../context.ts';
 import { toClientError, withClientErrors } from './client-errors.ts';
-import { parseWithinLimits } from './document-limits.ts';
+import { checkCost, wantsCost, withCost } from './cost-limit.ts';
+import type { DocumentGate } from './document-gate.ts';
+import type { Documents } from './documents.ts';
 import { EventOutlet } from './event-outlet.ts';
 import { checkInputNesting } from './input-nesting.ts';
 import type { OperationWatch } from './operation-watch.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 import { subscribe } from './subscribe.ts';
 import { Subscription } from './subscription.ts';
+import { discreetRules, findProblems } from './validation.ts';
 
 export interface OperationPipelineOptions {
+  gate: DocumentGate;
+  documents: Documents;
+  /** Most that an operation may cost. */
+  maxCost: number;
+  /** Whether the schema is kept from somebody. */
+  isStranger: (identity: Identity | undefined) => boolean;
   answers: SharedAnswers;
   /** Told of every operation. */
   watch: OperationWatch;
@@ -22,25 +32,37 @@ export interface OperationPipelineOptions {
  * What every operation goes through over HTTP and server-sent events: a bounded document, and errors as clients may see them. Subscriptions
  * go their own way, past the streams of the library: their answers are shared with those over WebSocket.
  */
-export function operationPipeline({ answers, watch, keepAliveMs }: OperationPipelineOptions): Plugin<Context> {
+export function operationPipeline(options: OperationPipelineOptions): Plugin<Context> {
+  const { gate, documents, maxCost, isStranger, answers, watch, keepAliveMs } = options;
   const subscriptions = new WeakMap<Request, Opened>();
   return {
+    // Of HTTP alone; sockets ask the gate by themselves.
+    onParams({ params, setParams, request, context }) {
+      const named = { documentId: idInAddress(request), ...params };
+      const query = gate.admit(named, (context as Partial<Context>).identity);
+      if (query !== undefined && query !== params.query) setParams({ ...params, query });
+    },
     onParse({ setParseFn }) {
-      setParseFn(parseWithinLimits);
+      setParseFn(documents.parse);
+    },
+    onValidate({ context, addValidationRule, setValidationFn }) {
+      setValidationFn(findProblems);
+      if (isStranger((context as Partial<Context>).identity)) discreetRules.forEach(addValidationRule);
     },
     onExecute({ args, executeFn, setExecuteFn }) {
-      try {
+      const cost = watch.checked(args, () => {
         checkInputNesting(args.schema, args.document, args.variableValues ?? {});
-      } catch (error) {
-        watch.refused(args, error);
-        throw error;
-      }
-      const execute = async (own: ExecutionArgs): Promise<ExecutionResult> =>
-        withClientErrors((await executeFn(own)) as ExecutionResult, own.contextValue as Context);
+        return checkCost(args, maxCost);
+      });
+      const { params } = args.contextValue as { params?: { extensions?: unknown } };
+      const execute = async (own: ExecutionArgs): Promise<ExecutionResult> => {
+        const shown = withClientErrors((await executeFn(own)) as ExecutionResult, own.contextValue as Context);
+        return wantsCost(params?.extensions) ? withCost(shown, cost) : shown;
+      };
       setExecuteFn((own: ExecutionArgs) => watch.run(own, () => execute(own)));
     },
     onSubscribe({ args, setSubscribeFn }) {
-      setSubscribeFn((own) => watch.run(own, () => subscribe(own, answers)));
+      setSubscribeFn((own) => watch.run(own, () => subscribe(own, answers, maxCost)));
       return {
         onSubscribeError({ error, setError }) {
           setError(toClientError(error, args.contextValue));
@@ -62,6 +84,10 @@ export function operationPipeline({ answers, watch, keepAliveMs }: OperationPipe
     },
   };
 }
+
+/** The library takes only what it knows from the address of a GET. */
+const idInAddress = ({ method, url }: Request): string | undefined =>
+  method === 'GET' && url.includes('documentId=') ? (new URL(url).searchParams.get('documentId') ?? undefined) : undefined;
 
 interface Opened {
   subscription: Subscription;

@@ -6,17 +6,22 @@ import type { Authenticate } from '../auth/authenticator.ts';
 import type { Identity } from '../auth/identity.ts';
 import { StartupError } from '../startup-error.ts';
 import type { HealthStatus, Logger } from '../store/index.ts';
+import { checkAddress } from './address-parameters.ts';
 import { type Admission, isShed, overloaded, type Shed } from './admission.ts';
 import { allowOrigin } from './allow-origin.ts';
 import { withoutHttpStatus } from './client-errors.ts';
+import type { OperationRequest } from './document-gate.ts';
 import { drain } from './drain.ts';
 import { eventStreams } from './event-streams.ts';
+import { isForeign } from './foreign-requests.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { answerJson, answerLive, answerReady } from './health.ts';
 import { BodyRefusal, readJsonBody } from './json-body.ts';
 import { type Excess, type Limits, strangers, tooManyOperations } from './limits.ts';
 import { answerMetrics, type MetricsPage } from './metrics.ts';
-import { kindOfOperation } from './operation-kind.ts';
+import type { OperationKind } from './operation-kind.ts';
+import { type OwnHosts, strangeHost } from './own-hosts.ts';
+import { setProtectiveHeaders } from './protective-headers.ts';
 import { ReadinessWatch } from './readiness-watch.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { Sockets } from './sockets.ts';
@@ -31,6 +36,7 @@ export interface HttpServerOptions {
   maxRequestBytes: number;
   /** A request that its client neither goes on to send, nor to take the answer of, for so many milliseconds is cut off. */
   slowClientMs: number;
+  isOwnHost: OwnHosts;
   log: Logger;
 }
 
@@ -40,6 +46,8 @@ export interface Service {
   sockets: Sockets;
   limits: Limits;
   admission: Admission;
+  /** How urgent what is asked for is. */
+  kindOf: (asked: OperationRequest) => OperationKind;
   authenticate: Authenticate;
   /** Pages of these origins may read why they are refused. */
   allowedOrigins: readonly string[];
@@ -48,12 +56,6 @@ export interface Service {
   metrics?: MetricsPage | undefined;
 }
 
-/** On every answer: no guessing of content types, no framing by other sites, no address given away by links. */
-const protectiveHeaders = [
-  ['x-content-type-options', 'nosniff'],
-  ['x-frame-options', 'DENY'],
-  ['referrer-policy', 'no-referrer'],
-] as const;
 /** Longer than load balancers keep a connection that they do not use (60 s): closed here first, it may be lost with a request on it. */
 const keepAliveMs = 65_000;
 /** For a whole request, in milliseconds; for its headers `slowClientMs` are enough. */
@@ -96,6 +98,7 @@ export class HttpServer {
     this.#server.on('upgrade', (request, socket, head) => {
       if (this.#service === undefined || this.#phase !== 'serving')
         refuseUpgrade(socket, 503, 'The service takes no sockets now', { 'retry-after': '1' });
+      else if (!options.isOwnHost(request.headers.host)) refuseUpgrade(socket, 421, strangeHost);
       else this.#service.sockets.upgrade(request, socket, head);
     });
   }
@@ -169,7 +172,7 @@ export class HttpServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    for (const [name, value] of protectiveHeaders) response.setHeader(name, value);
+    setProtectiveHeaders(request, response);
     const [path] = (request.url ?? '/').split('?', 1);
     if (path === '/health/live') return answerLive(response);
     const metrics = this.#service?.metrics;
@@ -187,24 +190,28 @@ export class HttpServer {
         error: `Nothing is at ${path}.`,
         paths: [this.#options.path, ...otherPaths, ...(metrics ? ['/metrics'] : [])],
       });
+    if (!this.#options.isOwnHost(request.headers.host)) return answerJson(response, 421, { error: strangeHost }, { connection: 'close' });
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && clientRequestId.test(given) ? given : randomUUID();
     response.setHeader('x-request-id', requestId);
     const { authenticate, limits, pipeline, allowedOrigins } = this.#service;
+    if (isForeign(request, allowedOrigins))
+      return answerJson(response, 403, { error: 'Pages of this origin may not ask here.' }, { connection: 'close' });
     const identity = await identify(request, authenticate);
     if (identity instanceof GraphQLError) {
       allowOrigin(request, response, allowedOrigins);
       return answerError(request, response, identity);
     }
-    const place = limits.takeOperation(identity?.caller ?? strangers);
+    const place = limits.takeOperation(identity?.caller ?? strangers, bytesOf(request, this.#options.maxRequestBytes));
     if (typeof place !== 'function') return answerExcess(request, response, place);
     response.once('close', place);
     cutOffWhenStuck(request, response, this.#options.slowClientMs);
     if (this.#service.admission.isShut) return answerShed(request, response, this.#service.admission.shed());
     if (request.method === 'POST') Object.assign(request, { body: await readJsonBody(request, this.#options.maxRequestBytes) });
+    else checkAddress(request);
     const asked = operationOf(request);
     if (asked === undefined) return void (await pipeline(request, response, { requestId, identity }));
-    const entered = await this.#service.admission.enter(kindOfOperation(asked.query, asked.operationName));
+    const entered = await this.#service.admission.enter(this.#service.kindOf(asked));
     if (isShed(entered)) return answerShed(request, response, entered);
     response.once('close', () => entered.leave());
     if (response.destroyed) return entered.leave();
@@ -226,6 +233,10 @@ export class HttpServer {
     else answerJson(response, 500, { error: 'The service failed to answer this.' });
   }
 }
+
+/** How long a body is, or may be where that is not said; one that is too long is refused in any case. */
+const bytesOf = ({ method, headers: { 'content-length': length } }: IncomingMessage, maxBytes: number): number =>
+  method === 'POST' ? Math.min(Number(length ?? maxBytes), maxBytes) : 0;
 
 /** Who makes a request, or why that is not to be known; undefined where nobody has to. */
 async function identify(request: IncomingMessage, authenticate: Authenticate): Promise<Identity | GraphQLError | undefined> {
@@ -290,12 +301,13 @@ function answerUnread(
 }
 
 /** What a request asks for; undefined where it is no operation: a page, or a preflight. */
-function operationOf(request: IncomingMessage & { body?: object }): { query?: unknown; operationName?: unknown } | undefined {
+function operationOf(request: IncomingMessage & { body?: object }): OperationRequest | undefined {
   if (request.body !== undefined) return request.body;
   const [, search] = request.method === 'GET' ? (request.url ?? '').split('?') : [];
   if (search === undefined) return undefined;
   const asked = new URLSearchParams(search);
-  return asked.has('query') ? { query: asked.get('query'), operationName: asked.get('operationName') } : undefined;
+  const given = ['query', 'documentId', 'operationName'].flatMap((name) => (asked.has(name) ? [[name, asked.get(name)]] : []));
+  return asked.has('query') || asked.has('documentId') ? Object.fromEntries(given) : undefined;
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

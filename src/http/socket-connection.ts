@@ -41,6 +41,7 @@ export class SocketConnection implements ProtocolSocket {
   readonly #unlimit: () => void;
   #leaving = false;
   #heeds = true;
+  #messageBytes = 0;
 
   constructor(options: SocketConnectionOptions) {
     const { socket, stream, sends, proof, log } = options;
@@ -70,6 +71,11 @@ export class SocketConnection implements ProtocolSocket {
 
   get protocol(): string {
     return this.#socket.protocol;
+  }
+
+  /** How long the message is that came last. */
+  get messageBytes(): number {
+    return this.#messageBytes;
   }
 
   /** Whether messages can still be sent. */
@@ -146,6 +152,7 @@ export class SocketConnection implements ProtocolSocket {
   onMessage(handle: (message: string) => Promise<void>): void {
     this.#socket.on('message', (data: RawData, isBinary: boolean) => {
       if (!this.isOpen || !this.#heeds) return;
+      this.#messageBytes = (data as Buffer).byteLength; // as long as ws gives whole messages, which it does unless told otherwise
       if (isBinary) this.close(closeCodes.notText, 'Messages must be text');
       else handle(String(data)).catch((error: unknown) => this.#refuse(error));
     });

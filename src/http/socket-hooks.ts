@@ -5,6 +5,7 @@ import type { Context, Place } from '../context.ts';
 import type { Logger } from '../store/index.ts';
 import { type Admission, isShed, overloaded } from './admission.ts';
 import { toClientError, withCode, withoutHttpStatus } from './client-errors.ts';
+import type { DocumentGate } from './document-gate.ts';
 import type { GraphQLPipeline } from './graphql.ts';
 import { kindOfOperation } from './operation-kind.ts';
 import type { OperationWatch } from './operation-watch.ts';
@@ -21,6 +22,9 @@ export interface SocketHooksOptions {
   pipeline: GraphQLPipeline;
   /** Lets operations in. */
   admission: Admission;
+  gate: DocumentGate;
+  /** Most that a subscription may cost. */
+  maxCost: number;
   /** The answers of subscriptions. */
   answers: SharedAnswers;
   /** Told of every operation. */
@@ -56,7 +60,9 @@ export function socketHooks(options: SocketHooksOptions): SocketHooks {
     },
     subscribe: async (args) => {
       const { id, connection, operation } = enveloped(args);
-      const begun = await operation.during(() => answered(args, () => options.watch.run(args, () => subscribe(args, options.answers))));
+      const begun = await operation.during(() =>
+        answered(args, () => options.watch.run(args, () => subscribe(args, options.answers, options.maxCost))),
+      );
       if (!(begun instanceof Subscription)) return operation.hold(requestErrorAsStream(begun));
       begun.deliverTo(new SocketOutlet(connection, id));
       return operation.hold(begun);
@@ -83,22 +89,21 @@ async function answered<Result>(args: ExecutionArgs, run: () => Promise<Result>)
 }
 
 async function prepare(session: SocketSession, id: string, payload: SubscribePayload, options: SocketHooksOptions) {
-  const { pipeline, admission, watch, log } = options;
+  const { pipeline, admission, gate, watch, log } = options;
   const place = { requestId: randomUUID(), actor: session.actor, log };
   try {
+    if (id.length > longestId) throw tooLongId();
     const identity = session.identity();
-    const operation = session.operations.begin(id, payload, identity.caller);
+    const operation = session.operations.begin(id, payload, identity.caller, session.connection.messageBytes);
     return await operation.during(async () => {
-      operation.place = await admitted(admission, operation, payload);
+      const query = gate.admit(payload, identity) ?? ''; // without a document: refused as one that is empty
+      operation.place = await admitted(admission, operation, query, payload.operationName);
       const enveloped = pipeline.getEnveloped({
-        requestId: place.requestId,
-        signal: operation.signal,
-        identity,
-        place: operation.place,
+        ...{ requestId: place.requestId, signal: operation.signal, identity, place: operation.place, params: payload },
         traceparent: traceparentOf(payload),
       });
       const { schema, execute, contextFactory, parse, validate } = enveloped;
-      const document = parsed(() => parse(payload.query));
+      const document = parse(query);
       const problems: readonly GraphQLError[] = validate(schema, document);
       if (problems.length > 0) throw problems.map((problem) => withCode(problem, 'GRAPHQL_VALIDATION_FAILED'));
       const { operationName, variables: variableValues } = payload;
@@ -118,7 +123,7 @@ async function prepare(session: SocketSession, id: string, payload: SubscribePay
 }
 
 /** @throws GraphQLError (OVERLOADED) */
-async function admitted(admission: Admission, operation: SocketOperation, { query, operationName }: SubscribePayload): Promise<Place> {
+async function admitted(admission: Admission, operation: SocketOperation, query: string, operationName: unknown): Promise<Place> {
   const kind = kindOfOperation(query, operationName);
   operation.isCommand = kind === 'report' || kind === 'claim' || kind === 'submission'; // also while it waits
   const entered = await admission.enter(kind);
@@ -126,14 +131,10 @@ async function admitted(admission: Admission, operation: SocketOperation, { quer
   return entered;
 }
 
-// Over HTTP, the codes of both kinds of bad documents come from graphql-yoga.
-function parsed<Document>(parse: () => Document): Document {
-  try {
-    return parse();
-  } catch (error) {
-    throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error;
-  }
-}
+/** An operation's id goes with each of its answers, and is kept for as long as it lasts. */
+const longestId = 256;
+const tooLongId = (): GraphQLError =>
+  new GraphQLError(`The id of an operation may have ${longestId} characters.`, { extensions: { code: 'BAD_REQUEST' } });
 
 function kindOf(document: ExecutionArgs['document'], operationName: string | null | undefined): string {
   const operation = getOperationAST(document, operationName);

@@ -93,12 +93,13 @@ export class SocketOperations {
 
   /**
    * Begins an operation in the place of one of the same id, which the client must have completed.
-   * @throws GraphQLError (RATE_LIMITED, OVERLOADED) when there are too many.
+   * @param bytes how long the message is that asks for it
+   * @throws GraphQLError (RATE_LIMITED, OVERLOADED) when there are too many, or too large ones.
    */
-  begin(id: string, payload: SubscribePayload, actor: Actor): SocketOperation {
+  begin(id: string, payload: SubscribePayload, actor: Actor, bytes: number): SocketOperation {
     this.#latest.get(id)?.replace();
     this.#latest.delete(id);
-    const operation = new SocketOperation(this.#take(actor));
+    const operation = new SocketOperation(this.#take(actor, bytes));
     this.#latest.set(id, operation);
     this.#byPayload.set(payload, operation);
     return operation;
@@ -128,10 +129,10 @@ export class SocketOperations {
     this.#latest.clear();
   }
 
-  #take(actor: Actor): Release {
+  #take(actor: Actor, bytes: number): Release {
     const onSocket = this.#count.take('');
     if (typeof onSocket !== 'function') throw tooManyOperations(onSocket);
-    const elsewhere = this.#limits.takeOperation(actor);
+    const elsewhere = this.#limits.takeOperation(actor, bytes);
     if (typeof elsewhere !== 'function') {
       onSocket();
       throw tooManyOperations(elsewhere);

@@ -137,21 +137,8 @@ export async function openStore(options: StoreOptions): Promise<AssessmentStore>
     hub.start();
     indexer.start();
     queue.start();
-    const breakers = { guard, redisGuard };
-    return new AssessmentStore(options, {
-      db,
-      ...breakers,
-      poolUse,
-      telemetry,
-      bus,
-      cache,
-      hub,
-      feedLog,
-      indexer,
-      queue,
-      retry,
-      announce: announceAll,
-    });
+    const parts = { db, guard, redisGuard, poolUse, telemetry, bus, cache, hub, feedLog, indexer, queue, retry };
+    return new AssessmentStore({ ...options, redisPrefix: prefix }, { ...parts, announce: announceAll });
   } catch (error) {
     await db.$disconnect();
     throw error;
@@ -464,6 +451,11 @@ export class AssessmentStore {
       { name: 'database', state: guard.state },
       ...(redisGuard === undefined ? [] : [{ name: 'redis' as const, state: redisGuard.state }]),
     ];
+  }
+
+  /** Begins every name in Redis; undefined without Redis. */
+  get redisPrefix(): string | undefined {
+    return this.#options.redisPrefix;
   }
 
   /** The pool, for Prisma's own queries. */

@@ -14,7 +14,7 @@ afterAll(() => service.stop());
 async function upgrade(path: string): Promise<{ socket: Socket; status: string }> {
   const socket = connect({ port: Number(new URL(service.url).port), host: '127.0.0.1', allowHalfOpen: true });
   const key = 'sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==';
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: service\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}\r\n\r\n`);
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}\r\n\r\n`);
   const [answer] = (await once(socket, 'data', { signal: AbortSignal.timeout(3_000) })) as [Buffer];
   return { socket, status: String(answer).split('\r\n', 1)[0] ?? '' };
 }

@@ -56,7 +56,7 @@ test('a connection that its client keeps open does not hold up the stop past its
   const service = await startTestApp({ STOP_TIMEOUT_MS: 500 });
   const socket = connect({ port: Number(new URL(service.url).port), host: '127.0.0.1', allowHalfOpen: true });
   socket.on('error', () => {});
-  socket.write('GET /elsewhere HTTP/1.1\r\nhost: service\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  socket.write('GET /elsewhere HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
   await once(socket, 'data');
   const stopped = service.app.stop().then(() => 'stopped');
   const late = new Promise<string>((resolve) => setTimeout(resolve, 3_000, 'still stopping after 3 s').unref());
