@@ -190,7 +190,7 @@ test('a client that does not send init is closed with 4408; one that did is not'
 test('an id may be used again after its completion, and a complete of what is not there is nothing', async () => {
   const bare = await acknowledged();
   for (const id of ['nothing', '1', '1', '__proto__', 'constructor']) bare.say({ id, type: 'complete' });
-  for (const id of ['1', '__proto__', 'constructor', 'x'.repeat(10_000)]) {
+  for (const id of ['1', '__proto__', 'constructor', 'x'.repeat(256)]) {
     bare.say(subscribe(id));
     await bare.heard('next');
     bare.texts.length = 0;
