@@ -10,7 +10,7 @@ import { DocumentGate } from './http/document-gate.ts';
 import { Documents } from './http/documents.ts';
 import { type ContextOf, createPipeline } from './http/graphql.ts';
 import { Limits } from './http/limits.ts';
-import { kindOfRequest } from './http/operation-kind.ts';
+import { kindOfRequest, operationKinds } from './http/operation-kind.ts';
 import { OperationWatch } from './http/operation-watch.ts';
 import { anyHost, loopbackHosts } from './http/own-hosts.ts';
 import { HttpServer } from './http/server.ts';
@@ -82,7 +82,7 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
 
     const tracing = await traces(config, log);
     if (tracing) started.push(() => tracing.stop());
-    const metrics = config.METRICS ? new Metrics(serviceVersion) : undefined;
+    const metrics = config.METRICS ? new Metrics(serviceVersion, operationKinds) : undefined;
     const store = await openStore({
       ...storeOptions(config, databaseUrl),
       ...(onStatement && { onStatement }),
@@ -119,9 +119,13 @@ export async function startApp({ config, log, onStatement, onFatal = () => {} }:
     });
     const worker = check && createBuiltInWorker(store, check, config, log);
     const limits = new Limits(limitsOptions(config), telemetry);
-    const admission = new Admission(admissionOptions(config));
+    const admission = new Admission({ ...admissionOptions(config), onRefused: (kind) => metrics?.overload.shed(kind) });
     const sockets = new Sockets({ ...shared, ...socketOptions(config), pipeline, admission, limits, telemetry, authenticate });
-    metrics?.watch({ store, http: () => ({ sockets: sockets.size, subscriptions: answers.readers, operations: limits.operations }) });
+    metrics?.watch({
+      store,
+      http: () => ({ sockets: sockets.size, subscriptions: answers.readers, operations: limits.operations }),
+      overload: () => ({ breakers: store.breakers, admission }),
+    });
     started.push(async () => {
       const idle = worker?.stop();
       idle?.catch(() => {}); // reported below

@@ -5,6 +5,7 @@ import { DatabaseMetrics } from './database-metrics.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { type HttpGauges, HttpMetrics } from './http-metrics.ts';
 import { LifecycleMetrics } from './lifecycle-metrics.ts';
+import { type OverloadGauges, OverloadMetrics } from './overload-metrics.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import { QueueMetrics } from './queue-metrics.ts';
 
@@ -12,6 +13,7 @@ import { QueueMetrics } from './queue-metrics.ts';
 export interface MetricsSources {
   store: { gauges: StoreGauges; queueTotals(): Promise<readonly QueueTotals[]> };
   http: () => HttpGauges;
+  overload: () => OverloadGauges;
 }
 
 /**
@@ -24,12 +26,14 @@ export class Metrics {
   readonly contentType: string;
   readonly store: StoreTelemetry;
   readonly http: HttpTelemetry;
+  readonly overload: OverloadMetrics;
   readonly #registry = new Registry();
   readonly #queues: QueueMetrics;
   #sources: MetricsSources | undefined;
   #rendering: Promise<string> | undefined;
 
-  constructor(version: string) {
+  /** @param kinds of operations, as admission has them */
+  constructor(version: string, kinds: readonly string[]) {
     const gauges = (): StoreGauges | undefined => this.#sources?.store.gauges;
     this.contentType = this.#registry.contentType;
     this.store = storeTelemetry(
@@ -39,6 +43,7 @@ export class Metrics {
     );
     this.http = new HttpMetrics(this.#registry, () => this.#sources?.http());
     this.#queues = new QueueMetrics(this.#registry, async () => this.#sources?.store.queueTotals() ?? []);
+    this.overload = new OverloadMetrics(this.#registry, kinds, () => this.#sources?.overload());
     addProcessMetrics(this.#registry, version);
   }
 

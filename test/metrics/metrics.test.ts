@@ -287,7 +287,7 @@ test('attempts whose time is over', async () => {
 test('no label is made of what clients send, and none names a tenant', async () => {
   const samples = await scrape(service.url);
   const names = new Set(samples.flatMap(({ labels }) => Object.keys(labels)));
-  const own = ['from', 'to', 'type', 'command', 'outcome', 'way', 'reader', 'statement', 'level', 'result', 'state'];
+  const own = ['from', 'to', 'type', 'command', 'outcome', 'way', 'reader', 'statement', 'level', 'result', 'state', 'part'];
   const known = [
     ...own,
     'kind',
