@@ -167,7 +167,7 @@ const calls: Record<string, Call> = {
 test('every function of the store that takes an input is in the table', () => {
   const names = [
     ...['constructor', 'stop', 'endWaits', 'getHealthStatus', 'database', 'maintenance', 'watching', 'feeding', 'workersWaiting'],
-    ...['gauges', 'queueTotals', 'redisPrefix'],
+    ...['gauges', 'queueTotals', 'redisPrefix', 'breakers'],
   ];
   const taking = Object.getOwnPropertyNames(AssessmentStore.prototype).filter((name) => !names.includes(name));
   expect(Object.keys(calls).toSorted()).toEqual(taking.toSorted());
