@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { useServer } from 'graphql-ws/use/ws';
 import { createPubSub } from 'graphql-yoga';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { anonymous } from '../src/auth/identity.ts';
 import { schema } from '../src/schema/index.ts';
 import type { Assessment, AssessmentUpdate } from '../src/store/index.ts';
 
@@ -33,7 +34,7 @@ function bare(): Broadcast {
 function stock(): Broadcast {
   const updates = createPubSub<{ update: [AssessmentUpdate] }>();
   const store = { feedAssessments: () => updates.subscribe('update') };
-  useServer({ schema, context: () => ({ store, actor: { tenantId: 'default', subject: 'load' } }) }, server);
+  useServer({ schema, context: () => ({ store, actor: anonymous.caller }) }, server);
   let version = 1;
   return (texts) => {
     for (const _ of texts) updates.publish('update', progressOf(++version));
