@@ -37,7 +37,6 @@ export class Limits {
   readonly #operationsPerSocket: number;
   readonly #bytes: Count;
   readonly #bytesOf: Count;
-
   readonly #refuseOperation: (limit: Excess['scope']) => void;
 
   constructor(options: LimitsOptions, telemetry: HttpTelemetry = noHttpTelemetry) {
@@ -102,15 +101,11 @@ export class Limits {
 
 /** Counts by keys, each up to the same limit. */
 export class Count {
-  readonly #most: number;
-  readonly #scope: Excess['scope'];
   readonly #excess: Excess;
   readonly #onRefusal: (scope: Excess['scope']) => void;
   readonly #taken = new Map<string, number>();
 
   constructor(most: number, scope: Excess['scope'], onRefusal: (scope: Excess['scope']) => void, unit?: 'bytes') {
-    this.#most = most;
-    this.#scope = scope;
     this.#onRefusal = onRefusal;
     this.#excess = { scope, most, ...(unit && { unit }) };
   }
@@ -122,8 +117,8 @@ export class Count {
 
   take(key: string, amount = 1): Release | Excess {
     const taken = this.#taken.get(key) ?? 0;
-    if (taken + amount > this.#most) {
-      this.#onRefusal(this.#scope);
+    if (taken + amount > this.#excess.most) {
+      this.#onRefusal(this.#excess.scope);
       return this.#excess;
     }
     this.#taken.set(key, taken + amount);

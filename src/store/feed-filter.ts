@@ -18,14 +18,9 @@ export class FeedFilter<Entry extends LogEntry> {
   of(entries: readonly Entry[]): readonly Entry[] {
     const known = this.#known.get(entries);
     if (known !== undefined) return known;
-    const matching = this.select(entries);
+    const matching = entries.filter((entry) => this.#isWanted(entry));
     this.#known.set(entries, matching);
     return matching;
-  }
-
-  /** Those that a feed brings, of a list that nobody else will ask about. */
-  select(entries: readonly Entry[]): readonly Entry[] {
-    return entries.filter((entry) => this.#isWanted(entry));
   }
 
   /** Whether the assessment matches after the change, or did before: then it is the last that the feed says of it. */

@@ -147,6 +147,7 @@ export class FeedLog implements ChangeListener {
 
   async #readPage(epoch: LogEpoch, place: LogPlace, tenantId: string, isLarge: boolean): Promise<Replayed> {
     const page = await this.#replays.run(() => readStep(this.#options.db, epoch, place, tenantId, replaySize, isLarge), tenantId);
+    this.telemetry.replayed(page.entries.length);
     if (page.state.history !== epoch.history) throw new CursorExpiredError(otherHistory);
     if (page.state.cuts.some((cut) => isLost(cut, place, page.state.snapshot))) throw new CursorExpiredError();
     return { entries: placed(page.entries, place), end: endOf(page, place), isLarge: page.isLarge };

@@ -198,7 +198,6 @@ export class Feed implements UpdateSource<FeedEntry>, FeedListener, AsyncIterabl
     if (isSamePoint(place.from, place.to)) return this.#goOn(place);
     const { entries, end, isLarge } = await this.#log.replay(place, this.tenantId, this.#isLarge);
     this.#isLarge = isLarge && !isSamePoint(end.from, end.to);
-    this.#log.telemetry.replayed(entries.length);
     const matching = this.#filter.of(entries);
     if (matching.length === 0) this.#place = end;
     else this.#replayed = { entries: matching, taken: 0, end };

@@ -34,7 +34,7 @@ export interface StoreTelemetry {
   conflated(): void;
   /** Changes were read at the end of the log for feeds; the newest of them so many milliseconds after it was made. */
   fed(count: number, lagMs: number): void;
-  /** A feed has read so many changes from the database instead of from memory. */
+  /** So many changes were read from the database for feeds that are not in memory any more; several feeds may share them. */
   replayed(count: number): void;
   /** A feed has fallen out of the memory of newest changes, and goes on from the database. */
   fellBack(): void;
