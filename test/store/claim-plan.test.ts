@@ -2,34 +2,25 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimAssessments } from '../../src/store/claim-assessments.ts';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import type { Database } from '../../src/store/database.ts';
 import { expireClaims } from '../../src/store/expire-claims.ts';
 import { heartbeat } from '../../src/store/heartbeat.ts';
 import { readyRetries } from '../../src/store/ready-retries.ts';
 import { releaseAssessments } from '../../src/store/release-assessments.ts';
-import { type PlanNode, planOf, type SentStatement } from '../support/plans.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { openPlanBench, type PlanBench } from '../support/plan-bench.ts';
+import type { PlanNode } from '../support/plans.ts';
 import { actor } from '../support/test-store.ts';
 
 const tables = { finished: 50_000, pending: 5_000, processing: 5_000, scheduled: 500 };
 
-let database: TestDatabase;
+let bench: PlanBench;
 let db: Database;
 let psql: pg.Client;
-let sent: SentStatement | undefined;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  db = openDatabase({ url: database.url, onStatement: () => {} });
-  db.$on('query' as never, ({ query, params }: { query: string; params: string }) => {
-    sent = { sql: query, values: JSON.parse(params) as unknown[] };
-  });
-  psql = await database.connect();
-  await psql.query('alter table assessment_states set (autovacuum_enabled = false)');
+  bench = await openPlanBench();
+  ({ db, psql } = bench);
 });
-afterAll(async () => {
-  await db.$disconnect();
-  await database.drop();
-});
+afterAll(() => bench.stop());
 
 /** Rows as many rounds of work would have left them. */
 async function fill(count: number, columns: Record<string, string>): Promise<void> {
@@ -53,11 +44,7 @@ async function fillWork(): Promise<void> {
 }
 
 /** The plan of what `call` sends, carried out a second time. */
-async function plan(call: () => Promise<unknown>, kind: 'generic' | 'custom' = 'custom'): Promise<PlanNode[]> {
-  sent = undefined;
-  await call();
-  return planOf(psql, sent ?? expect.fail('nothing was sent'), kind);
-}
+const plan = (call: () => Promise<unknown>, kind: 'generic' | 'custom' = 'custom'): Promise<PlanNode[]> => bench.plansOf(call, kind);
 
 /** That nothing is read but by these indexes, at most so many rows in all, and that no more than `sorted` of them are sorted at a time. */
 function expectPlan(nodes: PlanNode[], indexes: string[], limits: { read: number; sorted: number }): void {

@@ -1,12 +1,12 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import type { Database } from '../../src/store/database.ts';
 import { enterLog, type LogEpoch } from '../../src/store/log-epoch.ts';
 import { beginningOf, type LogPlace, stepFrom } from '../../src/store/log-place.ts';
 import { type LogPoint, maxRunning } from '../../src/store/log-point.ts';
 import { readFresh, readStep } from '../../src/store/read-log.ts';
-import { type PlanNode, planOf, type SentStatement } from '../support/plans.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { openPlanBench, type PlanBench } from '../support/plan-bench.ts';
+import type { PlanNode } from '../support/plans.ts';
 
 const assessments = 25_000;
 /** Four changes of each, and so many in a transaction. */
@@ -14,23 +14,14 @@ const inATransaction = 400;
 const rows = 4 * assessments;
 const transactions = rows / inATransaction;
 
-let database: TestDatabase;
+let bench: PlanBench;
 let db: Database;
 let psql: pg.Client;
-let sent: SentStatement[];
 beforeAll(async () => {
-  database = await createTestDatabase();
-  db = openDatabase({ url: database.url, onStatement: () => {} });
-  db.$on('query' as never, ({ query, params }: { query: string; params: string }) => {
-    sent.push({ sql: query, values: JSON.parse(params) as unknown[] });
-  });
-  psql = await database.connect();
-  for (const table of ['states', 'state_audit']) await psql.query(`alter table assessment_${table} set (autovacuum_enabled = false)`);
+  bench = await openPlanBench();
+  ({ db, psql } = bench);
 });
-afterAll(async () => {
-  await db.$disconnect();
-  await database.drop();
-});
+afterAll(() => bench.stop());
 
 /** A log as months would have left it; every thousandth assessment is one of a small tenant. The newest transaction is the latest there was. */
 async function fill(): Promise<bigint> {
@@ -49,13 +40,7 @@ async function fill(): Promise<bigint> {
 }
 
 /** What a call sends, carried out a second time. */
-async function plansOf(call: () => Promise<unknown>, kind: 'custom' | 'generic'): Promise<PlanNode[]> {
-  sent = [];
-  await call();
-  const nodes: PlanNode[] = [];
-  for (const statement of [...sent]) nodes.push(...(await planOf(psql, statement, kind)));
-  return nodes;
-}
+const plansOf = (call: () => Promise<unknown>, kind: 'generic' | 'custom'): Promise<PlanNode[]> => bench.plansOf(call, kind);
 
 /** That the tables are read by indexes alone, and no more than so many of their rows. */
 function expectReads(nodes: readonly PlanNode[], most: number): void {
@@ -81,7 +66,6 @@ describe.each(Object.entries(histories))(`on a log of ${rows} rows %s`, (_, step
       else await psql.query('analyze assessment_states, assessment_state_audit');
     }
     oldest = now.xmax - 1n - BigInt(transactions);
-    sent = [];
     epoch = { ...(await enterLog(db)).epoch, firstSeq: 0n };
   });
   const back = (many: number, running: bigint[] = []): LogPoint => ({ xmax: now.xmax - BigInt(many), running });

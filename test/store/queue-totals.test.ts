@@ -1,26 +1,19 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import type { Database } from '../../src/store/database.ts';
 import { readQueueTotals } from '../../src/store/queue-totals.ts';
-import { planOf, type SentStatement } from '../support/plans.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { openPlanBench, type PlanBench } from '../support/plan-bench.ts';
 
 const tenants = 200;
 const finished = 60_000;
 const open = 3_000;
 
-let database: TestDatabase;
+let bench: PlanBench;
 let db: Database;
 let psql: pg.Client;
-let sent: SentStatement | undefined;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  db = openDatabase({ url: database.url, onStatement: () => {} });
-  db.$on('query' as never, ({ query, params }: { query: string; params: string }) => {
-    sent = { sql: query, values: JSON.parse(params) as unknown[] };
-  });
-  psql = await database.connect();
-  await psql.query('alter table assessment_states set (autovacuum_enabled = false)');
+  bench = await openPlanBench();
+  ({ db, psql } = bench);
   const columns =
     'id, tenant_id, assessment_id, type, source, request_data, request_hash, created_at, updated_at, state, ready, started_at, completed_at, progress';
   const values = `gen_random_uuid(), 'tenant-' || n % ${tenants}, gen_random_uuid()::text, (array['health', 'security'])[1 + n % 2]::assessment_type, 'api', '{}', ''`;
@@ -30,10 +23,7 @@ beforeAll(async () => {
     insert into assessment_states (${columns}) select ${values}, ${past}, (array['pending', 'pending', 'processing'])[1 + n % 3]::assessment_state, n % 3 = 0 or n % 3 = 2, case n % 3 when 2 then now() end, null, 0
       from generate_series(1, ${open}) n; commit; analyze assessment_states`);
 });
-afterAll(async () => {
-  await db.$disconnect();
-  await database.drop();
-});
+afterAll(() => bench.stop());
 
 test('the queues of all tenants are counted by type', async () => {
   const { rows } = await psql.query(`select upper(type::text) as type, count(*) filter (where state = 'pending' and ready)::int as ready,
@@ -50,8 +40,7 @@ test('the queues of all tenants are counted by type', async () => {
 });
 
 test.each(['custom', 'generic'] as const)('what has ended is not read (%s plan)', async (kind) => {
-  await readQueueTotals(db);
-  const nodes = await planOf(psql, sent ?? expect.fail('nothing was sent'), kind);
+  const nodes = await bench.plansOf(() => readQueueTotals(db), kind);
   const scans = nodes.filter(({ relation }) => relation === 'assessment_states');
   expect(scans.filter(({ type }) => type === 'Seq Scan')).toEqual([]);
   const read = scans.reduce((sum, { rows, removed }) => sum + rows + removed, 0);
@@ -59,12 +48,7 @@ test.each(['custom', 'generic'] as const)('what has ended is not read (%s plan)'
 });
 
 test('without any assessment there is nothing', async () => {
-  const empty = await createTestDatabase();
-  const other = openDatabase({ url: empty.url });
-  try {
-    expect(await readQueueTotals(other)).toEqual([]);
-  } finally {
-    await other.$disconnect();
-    await empty.drop();
-  }
+  const empty = await openPlanBench();
+  expect(await readQueueTotals(empty.db)).toEqual([]);
+  await empty.stop();
 });
