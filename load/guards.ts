@@ -71,7 +71,14 @@ async function measure(subject: Subject): Promise<Round> {
 
 const median = (values: readonly number[]): number => quantile(values, 0.5) ?? Number.NaN;
 
+/** @throws Error where a creation without a token is not refused: then nothing would be compared */
+async function expectGuarded({ service }: Subject): Promise<void> {
+  const { status } = await fetch(service.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: body() });
+  if (status !== 401) throw new Error(`a creation without a token was answered with ${status}, not 401`);
+}
+
 async function compare(bare: Subject, guarded: Subject): Promise<boolean> {
+  await expectGuarded(guarded);
   for (const subject of [bare, guarded]) await loadOn(subject, { requests: warmUp });
   const measured = new Map<Subject, Round[]>([
     [bare, []],
